@@ -1,6 +1,6 @@
 """From a sharp CT slice to what a coarser, blurrier, noisier acquisition would have shown."""
 
-from .operators import bicubic_mean, correlated_noise, footprint_mean, gaussian_blur
+from .operators import bicubic_mean, correlated_noise
 from .pipeline import PRESETS, Degradation, preset
 from .transforms import RandBlur, RandNoise, RandReduce
 
@@ -12,7 +12,5 @@ __all__ = [
     "RandReduce",
     "bicubic_mean",
     "correlated_noise",
-    "footprint_mean",
-    "gaussian_blur",
     "preset",
 ]

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from monai.transforms import Randomizable, RandomizableTransform
 
-from .operators import bicubic_mean, correlated_noise, footprint_mean, gaussian_blur
+from ..filters import footprint_mean, gaussian_blur
+from .operators import bicubic_mean, correlated_noise
 
 
 class RandBlur(RandomizableTransform):

@@ -54,6 +54,11 @@ class LightGenerator(nn.Module):
         blocks: number of :class:`AttentionBlock`.
         collapsed: plain convolutions for inference (the default), or collapsible ones for training.
 
+    Attributes:
+        scale: as given.
+        size_multiple: what H and W are multiples of, input pixels to a pixel of the body.
+        reach: how far, in input pixels, an output pixel can see at most; a multiple of ``size_multiple``.
+
     Shape: (B, 1, H, W) to (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
     """
 
@@ -63,7 +68,12 @@ class LightGenerator(nn.Module):
             raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
         conv = PlainConv2d if collapsed else CollapsibleConv2d
         self.scale = scale
+        # TorchScript knows the attributes of a module, not the constants of a file
+        self.unit, self.water = UNIT, WATER
         self.size_multiple = 4 // scale
+        # 3 convolutions a block, entrance, body_end and exit; one more, as an input pixel may lie anywhere in its
+        # body pixel
+        self.reach = (3 * blocks + 4) * self.size_multiple
         self.entrance = conv(self.size_multiple**2, features)
         self.blocks = nn.ModuleList(AttentionBlock(features, conv) for _ in range(blocks))
         self.body_end = conv(features, features)
@@ -72,21 +82,15 @@ class LightGenerator(nn.Module):
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
 
-    @property
-    def reach(self) -> int:
-        """How far, in input pixels, an output pixel can see."""
-        convolutions = 3 * len(self.blocks) + 3
-        return max((convolutions + 1) * self.size_multiple, 4)
-
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        entrance = self.entrance(F.pixel_unshuffle((image - WATER) / UNIT, self.size_multiple))
+        entrance = self.entrance(F.pixel_unshuffle((image - self.water) / self.unit, self.size_multiple))
         features, early, late = entrance, entrance, entrance
         for index, block in enumerate(self.blocks):
             features, late = block(features)
             if index == 0:
                 early = features
         fused = self.fuse(torch.cat([entrance, self.body_end(features), early, late], dim=1))
-        residual = F.pixel_shuffle(self.exit(fused), 4) * UNIT
+        residual = F.pixel_shuffle(self.exit(fused), 4) * self.unit
         if self.scale == 1:
             return image + residual
         base = F.interpolate(image, scale_factor=float(self.scale), mode="bicubic", align_corners=False)

@@ -1,0 +1,42 @@
+# `make enhance` enhances a real CT; `make test` passes the tests. Both set up what they need.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
+
+.PHONY: install data enhance test lint coverage clean
+
+install: $(INSTALLED)
+
+# The default PyTorch for Linux brings CUDA, several GB of it: without a GPU the build for the processor is taken.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0 'spandrel>=0.4.1'
+	touch $@
+
+# A clinical abdomen, 20 slices, inside the source package of TotalSegmentator (Apache-2.0).
+$(CT):
+	mkdir -p data
+	$(BIN)/python -m pip download --quiet --no-deps --no-binary :all: --dest data TotalSegmentator==2.18.0
+	tar -xzf data/totalsegmentator-2.18.0.tar.gz -C data --wildcards '*/tests/reference_files/example_ct_dicom/*'
+
+data: $(INSTALLED)
+	$(MAKE) $(CT)
+
+enhance: data
+	$(BIN)/ctsgan enhance $(CT) enhanced/abdomen_x2.nii.gz --scale 2 --overwrite
+	$(BIN)/python -m ctsgan.picture $(CT) enhanced/abdomen_x2.nii.gz enhanced/abdomen_x2.png
+
+test: data
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf enhanced build dist .pytest_cache .ruff_cache .hypothesis .coverage

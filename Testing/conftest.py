@@ -1,0 +1,31 @@
+"""Real CT for every test: the clinical abdomen that ``make data`` gets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ctsgan.io.files import read_volume
+from ctsgan.volume import Volume
+
+ROOT = Path(__file__).resolve().parent.parent
+SERIES = ROOT / "data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom"
+
+
+@pytest.fixture(scope="session")
+def clinical_series() -> Path:
+    """The folder of a clinical abdomen: 20 DICOM slices of 512 x 512, JPEG 2000 lossless."""
+    if not SERIES.is_dir():
+        pytest.fail("the clinical CT is missing; run `make data` first")
+    return SERIES
+
+
+@pytest.fixture(scope="session")
+def clinical_volume(clinical_series: Path) -> Volume:
+    return read_volume(clinical_series)
+
+
+@pytest.fixture(scope="session")
+def abdomen(clinical_volume: Volume) -> np.ndarray:
+    """Three slices of 160 x 160 pixels inside the patient, int16 HU."""
+    return np.ascontiguousarray(clinical_volume.voxels[8:11, 180:340, 120:280])

@@ -1,0 +1,66 @@
+"""Makes spandrel importable, and small networks of both families that look trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from ctsgan.networks import CTsGANGenerator, LightGenerator
+from torch import nn
+
+try:
+    import torchvision  # noqa: F401
+except RuntimeError:
+    # Beside a PyTorch for the CPU, the registry's torchvision cannot load its operators and stops at the first
+    # two that it describes. spandrel imports torchvision and uses neither, so their names are enough.
+    TORCHVISION = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        TORCHVISION.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+SCALES = (1, 2, 4)
+
+
+def rrdb(scale: int) -> nn.Module:
+    return CTsGANGenerator(scale, features=16, growth=32, blocks=2)
+
+
+def light(scale: int) -> nn.Module:
+    return LightGenerator(scale, features=16, blocks=2, collapsed=False)
+
+
+@pytest.fixture(params=[rrdb, light], ids=["rrdb", "light"])
+def build(request: pytest.FixtureRequest) -> Callable[[int], nn.Module]:
+    """The training form of either family for a scale."""
+    torch.manual_seed(0)
+    return request.param
+
+
+@pytest.fixture(params=SCALES, ids=lambda scale: f"x{scale}")
+def scale(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    """Two unlike images in the networks' range, unlike in rows and columns too, a multiple of 4."""
+    return torch.rand(2, 1, 24, 20, generator=torch.Generator().manual_seed(1))
+
+
+def make_trained(network: nn.Module) -> nn.Module:
+    """Gives every parameter and statistic a value that matters, as training would, and evaluation mode."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.running_mean.normal_(std=0.2)
+                module.running_var.uniform_(0.2, 2.0)
+        for parameter in network.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.05)
+    return network.eval()
+
+
+@pytest.fixture
+def trained(build: Callable[[int], nn.Module], scale: int) -> nn.Module:
+    return make_trained(build(scale))

@@ -1,0 +1,71 @@
+"""Folding changes the form of a network, never its output."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from ctsgan.networks.collapsible import CollapsibleConv2d
+from torch import nn
+
+
+def test_output_stays_the_same(trained, image):
+    with torch.no_grad():
+        before, after = trained(image), fold(trained)(image)
+    assert before.std() > 1e-3
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-5)
+
+
+def test_only_plain_convolutions_are_left(trained):
+    folded = fold(trained)
+    assert not any(isinstance(module, nn.BatchNorm2d | CollapsibleConv2d) for module in folded.modules())
+
+
+def test_result_has_the_parameters_of_the_inference_form(trained, scale, image):
+    if isinstance(trained, CTsGANGenerator):
+        plain = CTsGANGenerator(scale, features=16, growth=32, blocks=2, batch_norm=False)
+    else:
+        plain = LightGenerator(scale, features=16, blocks=2, collapsed=True)
+    folded = fold(trained)
+    plain.load_state_dict(folded.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(plain.eval()(image), folded(image), rtol=0, atol=0)
+
+
+def test_original_is_left_as_it_was(trained):
+    trained.train()
+    before = copy.deepcopy(trained.state_dict())
+    folded = fold(trained)
+    assert trained.training
+    assert not any(module.training for module in folded.modules())
+    assert trained.state_dict().keys() == before.keys()
+    torch.testing.assert_close(dict(trained.state_dict()), dict(before), rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in folded.parameters():
+            parameter.zero_()
+    torch.testing.assert_close(dict(trained.state_dict()), dict(before), rtol=0, atol=0)
+
+
+def test_folding_twice_is_folding_once(trained):
+    once = fold(trained)
+    twice = fold(once)
+    assert twice is not once
+    torch.testing.assert_close(dict(twice.state_dict()), dict(once.state_dict()), rtol=0, atol=0)
+    assert not {weight.data_ptr() for weight in once.parameters()} & {
+        weight.data_ptr() for weight in twice.parameters()
+    }
+
+
+def test_random_numbers_of_a_training_run_are_not_touched(trained):
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    fold(trained)
+    torch.testing.assert_close(torch.rand(4), expected, rtol=0, atol=0)
+
+
+def test_precision_is_kept(trained, image):
+    trained.double()
+    with torch.no_grad():
+        torch.testing.assert_close(fold(trained)(image.double()), trained(image.double()), rtol=0, atol=1e-6)

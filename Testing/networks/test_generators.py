@@ -1,0 +1,89 @@
+"""What the generators promise, whichever family: sizes, how far they see, where they start."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from torch import nn
+
+
+def test_output_is_the_input_upscaled_with_one_channel(trained, scale, image):
+    with torch.no_grad():
+        assert trained(image).shape == (2, 1, scale * 24, scale * 20)
+
+
+def test_sizes_that_are_multiples_of_size_multiple_are_accepted(trained, scale):
+    multiple = trained.size_multiple
+    assert multiple == 4 // scale
+    with torch.no_grad():
+        assert trained(torch.rand(1, 1, 3 * multiple, 5 * multiple)).shape[-2:] == (12, 20)
+
+
+@pytest.mark.parametrize("generator", [CTsGANGenerator, LightGenerator])
+@pytest.mark.parametrize("unsuitable", [0, 3, 8])
+def test_other_scales_are_refused(generator, unsuitable):
+    with pytest.raises(ValueError, match=f"scale must be 1, 2 or 4, got {unsuitable}"):
+        generator(unsuitable)
+
+
+@pytest.mark.parametrize("build", [CTsGANGenerator, LightGenerator], ids=["rrdb", "light"])
+def test_reach_is_as_far_as_an_output_pixel_sees(build, scale):
+    """Not a number spreads through every weight: where the output is one, the pixel has been seen."""
+    network = build(scale, features=4, blocks=1).double().eval()
+    reach, multiple = network.reach, network.size_multiple
+    assert reach % multiple == 0
+    middle = reach + 2 * multiple
+    side = 2 * middle + multiple
+    farthest = 0
+    for place in {middle, middle + multiple - 1}:  # first and last input pixel of a pixel of the body
+        image = torch.zeros(1, 1, side, side, dtype=torch.float64)
+        image[..., place, place] = torch.nan
+        with torch.no_grad():
+            rows, columns = network(image)[0, 0].isnan().nonzero().div(scale, rounding_mode="floor").T
+        farthest = max(farthest, int((rows - place).abs().max()), int((columns - place).abs().max()))
+    assert reach - 2 * multiple < farthest <= reach
+
+
+def test_reach_grows_with_the_blocks():
+    assert CTsGANGenerator(4, features=4, blocks=16).reach == 245
+    assert LightGenerator(4, features=4, blocks=5).reach == 19
+
+
+def test_untrained_light_generator_is_bicubic_interpolation(scale, image):
+    upscaled = F.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
+    for collapsed in (True, False):
+        with torch.no_grad():
+            output = LightGenerator(scale, features=16, blocks=2, collapsed=collapsed)(image)
+        torch.testing.assert_close(output, upscaled, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_dense_blocks_start_small(batch_norm):
+    torch.manual_seed(0)
+    network = CTsGANGenerator(4, features=16, growth=32, blocks=4, batch_norm=batch_norm)
+    features = torch.randn(2, 16, 12, 12)
+    with torch.no_grad():
+        difference = network.body(features) - 1.2**4 * features  # each block adds a fifth of its input, and little else
+    assert 0.0 < difference.std() < 0.05
+
+
+def test_batch_norm_follows_every_convolution_of_the_dense_blocks_and_no_other():
+    network = CTsGANGenerator(2, features=8, growth=4, blocks=2)
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 2 * 3 * 5
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.body.modules()) == 2 * 3 * 5
+
+
+def test_every_parameter_of_either_family_is_trained(build, scale, image):
+    network = build(scale).train()
+    if isinstance(network, LightGenerator):
+        nn.init.normal_(network.exit.weight)
+    network(image).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_a_folded_generator_still_says_scale_size_and_reach(trained):
+    folded = fold(trained)
+    for name in ("scale", "size_multiple", "reach"):
+        assert getattr(folded, name) == getattr(trained, name)

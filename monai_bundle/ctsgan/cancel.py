@@ -1,0 +1,66 @@
+"""Work that can be ended at once, whatever it is doing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+CANCELLED = 130
+"""Exit status after Ctrl-C or a closed standard input, as a shell gives it."""
+
+
+def _leave() -> None:
+    """End the process now: a convolution under way would keep an ordinary exit waiting."""
+    from .io.output import remove_partials
+
+    remove_partials()
+    print("cancelled; nothing was written", file=sys.stderr, flush=True)
+    os._exit(CANCELLED)
+
+
+def _watch_stdin() -> None:
+    while True:
+        try:
+            if not os.read(0, 1):
+                break
+        except OSError:
+            break
+    _leave()
+
+
+def run_cancellable(work: Callable[[], T], watch_stdin: bool = False) -> T:
+    """Run ``work`` in a thread and wait for it, so that Ctrl-C is answered at once.
+
+    Args:
+        work: what to do; its result is returned and its exception raised here.
+        watch_stdin: end as well when standard input, a pipe held by the host program, is closed. This goes
+            through launchers that do not pass on signals, and ends the work if the host dies.
+    """
+    outcome: dict[str, object] = {}
+
+    def target() -> None:
+        try:
+            outcome["result"] = work()
+        except BaseException as error:
+            outcome["error"] = error
+
+    if watch_stdin:
+        mode = os.fstat(0).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            threading.Thread(target=_watch_stdin, daemon=True).start()
+    worker = threading.Thread(target=target, daemon=True)
+    try:
+        worker.start()
+        while worker.is_alive():
+            worker.join(0.1)
+    except KeyboardInterrupt:
+        _leave()
+    if "error" in outcome:
+        raise outcome["error"]  # type: ignore[misc]
+    return outcome["result"]  # type: ignore[return-value]

@@ -1,0 +1,209 @@
+"""The command line. Heavy imports stand where they are needed, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+from .errors import CTError
+from .progress import STYLES, progress_display
+
+
+def _fidelity(text: str) -> float | None:
+    if text == "off":
+        return None
+    width = float(text)
+    if not 1.0 <= width <= 200.0:
+        raise argparse.ArgumentTypeError("a width in mm between 1 and 200, or off")
+    return width
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _add_request_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to do")
+    what.add_argument(
+        "--scale", type=int, choices=(1, 2, 4), help="pixels become this much finer; 1 cleans (default 2)"
+    )
+    what.add_argument("--spacing", type=float, metavar="MM", help="ask for a pixel size instead of a scale")
+    what.add_argument("--model", default="light", help="see `ctsgan models` (default light)")
+    what.add_argument("--strength", default="low", metavar="low|medium|high|0..1", help="restoration strength")
+    what.add_argument(
+        "--fidelity", type=_fidelity, default="10", metavar="MM|off", help="regions wider than this keep their mean HU"
+    )
+    what.add_argument("--roi", metavar="I0:I1,J0:J1,K0:K1", help="only these columns, rows and slices (voxels)")
+    what.add_argument("--series", metavar="UID|NUMBER", help="which DICOM series of a folder")
+    what.add_argument("--force", action="store_true", help="go on where the input does not look like a CT")
+    what.add_argument("--fill", type=float, metavar="HU", help="put this in the place of NaN and Inf")
+    how = parser.add_argument_group("how to compute it")
+    how.add_argument("--tile", type=_positive, metavar="N", help="window edge in pixels; less memory, same result")
+    how.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
+    how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:n]|mps")
+    how.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
+    how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``ctsgan``."""
+    parser = argparse.ArgumentParser(
+        prog="ctsgan",
+        description="Sharper and cleaner CT volumes: same patient, same place, true HU.",
+        epilog="For research; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"ctsgan {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    enhance = commands.add_parser("enhance", help="enhance a volume, a DICOM series or a folder of volumes")
+    enhance.add_argument(
+        "input", type=Path, help=".nii .nii.gz .nrrd .mha .mhd .tif, a DICOM series folder, or a folder"
+    )
+    enhance.add_argument("output", type=Path, help="a file of these kinds, or a folder")
+    _add_request_options(enhance)
+    out = enhance.add_argument_group("input and output")
+    out.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
+    out.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    out.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
+    enhance.set_defaults(run=_enhance)
+
+    info = commands.add_parser("info", help="say what enhance would do, without doing it")
+    info.add_argument("input", type=Path)
+    _add_request_options(info)
+    info.set_defaults(run=_info)
+
+    models = commands.add_parser("models", help="list the models with size, scales, licence and measured quality")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def _request(arguments: argparse.Namespace):
+    from .workflow import Request
+
+    return Request(
+        scale=arguments.scale,
+        spacing_mm=arguments.spacing,
+        model=arguments.model,
+        strength=arguments.strength,
+        fidelity_mm=arguments.fidelity,
+        roi=arguments.roi,
+        tile=arguments.tile,
+        batch=arguments.batch,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        threads=arguments.threads,
+        series=arguments.series,
+        force=arguments.force,
+        fill=arguments.fill,
+        overwrite=getattr(arguments, "overwrite", False),
+    )
+
+
+def _enhance(arguments: argparse.Namespace) -> int:
+    from .cancel import run_cancellable
+
+    watch = arguments.progress == "slicer"
+    return run_cancellable(lambda: _enhance_all(arguments), watch_stdin=watch)
+
+
+def _enhance_all(arguments: argparse.Namespace) -> int:
+    from .io.files import find_volumes, is_dicom_folder
+
+    source: Path = arguments.input
+    if source.is_dir() and not is_dicom_folder(source):
+        volumes = find_volumes(source, recursive=arguments.recursive)
+        if not volumes:
+            raise CTError(f"no CT volume in {source}; look deeper with --recursive, or give a file or a DICOM folder")
+        return _enhance_folder(arguments, source, volumes)
+    request = _request(arguments)
+    with progress_display(arguments.progress, source.name) as progress:
+        from .workflow import enhance_file
+
+        report = enhance_file(source, _target(source, arguments.output), request, progress)
+    print(report)
+    return 0
+
+
+def _target(source: Path, output: Path) -> Path:
+    """The output itself if it is a file name or the source a series; else the source's name in that folder."""
+    from .io.files import split_suffix
+
+    if source.is_dir() or split_suffix(output)[1]:
+        return output
+    return output / source.name
+
+
+def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[Path]) -> int:
+    from .io.files import split_suffix
+    from .workflow import enhance_file
+
+    if split_suffix(arguments.output)[1]:
+        raise CTError(f"{source} holds {len(volumes)} volumes, so the output must be a folder, not {arguments.output}")
+    request = _request(arguments)
+    failed = []
+    with progress_display(arguments.progress, source.name) as progress:
+        for index, volume in enumerate(volumes):
+            # one bar over all: each volume is a hundred steps of it
+            def step(done: int, total: int, index: int = index) -> None:
+                progress(index * 100 + done * 100 // total, len(volumes) * 100)
+
+            try:
+                report = enhance_file(volume, arguments.output / volume.relative_to(source), request, step)
+                print(report, flush=True)
+            except CTError as error:
+                failed.append(volume)
+                print(f"ctsgan: {error}", file=sys.stderr, flush=True)
+    if failed:
+        names = ", ".join(str(volume.relative_to(source)) for volume in failed)
+        raise CTError(f"{len(failed)} of {len(volumes)} volumes were not enhanced: {names}")
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from .io.files import read_volume
+    from .workflow import estimate, make_plan
+
+    request = _request(arguments)
+    volume = read_volume(arguments.input, series=request.series, force=request.force, fill=request.fill)
+    plan = make_plan(volume.voxels.shape, volume.affine, request)
+    cost = estimate(volume, plan, request)
+    print(f"input   {_grid(volume.voxels.shape, volume.spacing_mm)}, {volume.voxels.dtype}")
+    print(f"output  {_grid(plan.shape, plan.spacing_mm)}, {cost.dtype}")
+    extra = ", then resampled to the wanted spacing" if plan.resampling else ""
+    print(f"model   {request.model} x{plan.scale}, strength {request.strength}{extra}")
+    print(f"memory  about {cost.memory_bytes / 2**30:.1f} GiB; on disk up to {cost.output_bytes / 2**30:.2f} GiB")
+    print(f"time    about {cost.seconds:.0f} s on {cost.device} ({cost.seconds / plan.shape[0]:.2f} s a slice)")
+    return 0
+
+
+def _grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> str:
+    slices, rows, columns = shape
+    return f"{columns} x {rows} x {slices} voxels of {' x '.join(f'{mm:.4g}' for mm in spacing_mm)} mm"
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from .models import catalogue, models_folder
+
+    for name, entry in catalogue()["models"].items():
+        print(f"{name}: {entry['description']} Licence {entry['licence']}.")
+        for scale, offer in entry["scales"].items():
+            megabytes = sum((models_folder() / file["file"]).stat().st_size for file in offer["weights"].values()) / 1e6
+            strengths = "low to high" if "high" in offer["weights"] else "low"
+            print(f"  x{scale}  {megabytes:.1f} MB  strength {strengths}  {offer['quality']}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``ctsgan`` with ``argv``; returns the exit status: 0 done, 1 an error the user can mend."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except CTError as error:
+        print(f"ctsgan: {error}", file=sys.stderr)
+        return 1

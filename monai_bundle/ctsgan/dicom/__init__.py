@@ -1,0 +1,6 @@
+"""CT series of DICOM images: in as a volume in HU, out as a derived series of the same study."""
+
+from .reader import SeriesSummary, list_series, read_series
+from .writer import write_series
+
+__all__ = ["SeriesSummary", "list_series", "read_series", "write_series"]

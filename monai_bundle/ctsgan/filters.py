@@ -1,0 +1,51 @@
+"""Linear filters on slices: tensors in, tensors out.
+
+Images are (..., H, W). Lengths are in millimetres where a function asks for a spacing, in pixels elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+
+def gaussian_taps(sigma: float, truncate: float = 4.0) -> torch.Tensor:
+    """Normalised samples of a Gaussian of standard deviation ``sigma`` pixels, cut at ``truncate`` sigma."""
+    radius = max(int(truncate * sigma + 0.5), 1)
+    positions = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    taps = torch.exp(-0.5 * (positions / sigma) ** 2)
+    return taps / taps.sum()
+
+
+def filter_separable(image: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Convolve (..., H, W) with ``rows`` taps down the columns and ``columns`` taps along the rows.
+
+    Beyond the edge the image goes on with its edge value, so that a constant stays that constant.
+    """
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    for taps, axis in ((rows, 0), (columns, 1)):
+        radius = taps.numel() // 2
+        if radius == 0:
+            continue
+        padding = (0, 0, radius, radius) if axis == 0 else (radius, radius, 0, 0)
+        kernel = taps.to(flat).reshape((1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1))
+        flat = F.conv2d(F.pad(flat, padding, mode="replicate"), kernel)
+    return flat.reshape(image.shape)
+
+
+def gaussian_blur(image: torch.Tensor, sigma_mm: float, spacing_mm: Sequence[float]) -> torch.Tensor:
+    """Blur with an isotropic Gaussian of ``sigma_mm``; ``spacing_mm`` is (row distance, column distance)."""
+    if sigma_mm <= 0:
+        return image
+    return filter_separable(image, gaussian_taps(sigma_mm / spacing_mm[0]), gaussian_taps(sigma_mm / spacing_mm[1]))
+
+
+def footprint_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """What a detector pixel ``factor`` times as wide would read: the mean over factor x factor pixels."""
+    if factor == 1:
+        return image
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    reduced = F.avg_pool2d(flat, factor)
+    return reduced.reshape(*image.shape[:-2], *reduced.shape[-2:])

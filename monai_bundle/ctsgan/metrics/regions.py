@@ -1,0 +1,72 @@
+"""Regions of interest as a physicist places them: round, of a size in mm, in one tissue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+TISSUES = {
+    "air": (-1024.0, -950.0),
+    "lung": (-930.0, -700.0),
+    "fat": (-125.0, -70.0),
+    "muscle": (25.0, 85.0),
+    "liver": (90.0, 140.0),
+    "bone": (150.0, 1000.0),
+}
+"""Mean HU (lowest, highest) of a region in each tissue; liver and muscle as in contrast-enhanced CT, where the
+ranges of Kalender's Computed Tomography (3rd edition, fig. 1.12) are shifted apart."""
+
+
+@dataclass(frozen=True)
+class Disc:
+    """A round region: slice, centre pixel (row, column) of the image it was found in, diameter in mm."""
+
+    index: int
+    row: int
+    column: int
+    diameter_mm: float
+
+    def mask(self, shape: Sequence[int], spacing_mm: Sequence[float], scale: int = 1) -> np.ndarray:
+        """Its pixels, bool (scale rows, scale columns), in an image whose pixels are ``scale`` times finer.
+
+        The same physical region whatever the scale: each pixel of the image the disc was found in, of ``shape``
+        (rows, columns) and ``spacing_mm`` (row, column distance), is inside as a whole or not at all.
+        """
+        rows, columns = (np.arange(size) for size in shape)
+        distance = np.hypot(
+            (rows - self.row)[:, None] * spacing_mm[0],
+            (columns - self.column)[None] * spacing_mm[1],
+        )
+        return (distance <= self.diameter_mm / 2.0).repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def find_disc(
+    voxels: np.ndarray, spacing_mm: Sequence[float], mean_hu: tuple[float, float], diameter_mm: float = 20.0
+) -> Disc | None:
+    """The disc with the least spread of all whose mean lies in ``mean_hu``, or ``None``.
+
+    Args:
+        voxels: HU, (slices, rows, columns).
+        spacing_mm: (row, column) distance.
+        mean_hu: lowest and highest mean.
+        diameter_mm: of the disc.
+    """
+    radius = [int(np.ceil(diameter_mm / 2.0 / mm)) for mm in spacing_mm]
+    shape = voxels.shape[1:]
+    disc = Disc(0, *radius, diameter_mm).mask(shape, spacing_mm)
+    transform = np.fft.rfft2(disc / disc.sum()).conj()
+    inner = tuple(slice(0, size - 2 * extent) for size, extent in zip(shape, radius, strict=True))
+    best: tuple[float, Disc] | None = None
+    for index, image in enumerate(voxels):
+        values = np.clip(image, -1024, 3071).astype(np.float64)
+        mean, square = (np.fft.irfft2(np.fft.rfft2(x) * transform, shape)[inner] for x in (values, values**2))
+        spread = square - mean**2
+        # below 1 HU^2 it is padding, not tissue
+        spread[(mean < mean_hu[0]) | (mean > mean_hu[1]) | (spread < 1.0)] = np.inf
+        row, column = np.unravel_index(np.argmin(spread), spread.shape)
+        variance = float(spread[row, column])
+        if np.isfinite(variance) and (best is None or variance < best[0]):
+            best = (variance, Disc(index, int(row) + radius[0], int(column) + radius[1], diameter_mm))
+    return best[1] if best else None

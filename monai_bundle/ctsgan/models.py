@@ -1,0 +1,110 @@
+"""The models that the bundle ships: a catalogue, and how one becomes a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import CTError
+from .paths import bundle_root
+
+if TYPE_CHECKING:
+    import torch
+
+STRENGTHS = {"low": 0.0, "medium": 0.5, "high": 1.0}
+"""Names for the interpolation between the weights of the first training stage (0) and the second (1)."""
+
+
+def models_folder() -> Path:
+    """Where weights and their catalogue are kept."""
+    return bundle_root() / "models"
+
+
+def catalogue(folder: Path | None = None) -> dict[str, Any]:
+    """What ``models.json`` says of each model: architecture, licence, and for each scale files and quality."""
+    path = (folder or models_folder()) / "models.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CTError(f"the catalogue of models is missing: {path}; install the package again") from None
+    except json.JSONDecodeError as error:
+        raise CTError(f"the catalogue of models is damaged: {path} ({error}); install the package again") from None
+
+
+def scales(model: str, folder: Path | None = None) -> tuple[int, ...]:
+    """The scales a model is offered for, ascending."""
+    return tuple(sorted(int(scale) for scale in _entry(model, folder)["scales"]))
+
+
+def strength_value(strength: str | float) -> float:
+    """Low, medium, high or a number between 0 and 1 as that number."""
+    if strength in STRENGTHS:
+        return STRENGTHS[strength]
+    try:
+        value = float(strength)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise CTError(f"strength must be low, medium, high or a number from 0 to 1, not {strength}")
+    return value
+
+
+def weight_files(model: str, scale: int, strength: float, folder: Path | None = None) -> list[dict[str, Any]]:
+    """The one or two weight files (``file``, ``sha256``) that a strength is made of, first stage first."""
+    offered = _entry(model, folder)["scales"]
+    if str(scale) not in offered:
+        raise CTError(f"model {model} is not offered for x{scale}; choose --scale {' or '.join(sorted(offered))}")
+    stages = offered[str(scale)]["weights"]
+    if strength > 0.0 and "high" not in stages:
+        raise CTError(f"model {model} x{scale} has no second-stage weights, so only --strength low is offered")
+    names = ["low"] if strength == 0.0 else ["high"] if strength == 1.0 else ["low", "high"]
+    return [stages[name] for name in names]
+
+
+def load_weights(entry: dict[str, Any], folder: Path | None = None) -> dict[str, torch.Tensor]:
+    """A weight file of the catalogue, checked against its SHA-256, as a float32 state dict.
+
+    Raises:
+        CTError: if it is missing, or is not the file that the catalogue means.
+    """
+    import io
+
+    import torch
+
+    path = (folder or models_folder()) / entry["file"]
+    if not path.is_file():
+        raise CTError(f"model file missing: {path}; install the package again")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise CTError(f"model file damaged: {path} does not have the SHA-256 of the catalogue; install it again")
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return {name: value.float() for name, value in state.items()}
+
+
+def load_generator(
+    model: str = "light", scale: int = 2, strength: str | float = "low", folder: Path | None = None
+) -> torch.nn.Module:
+    """A model of the catalogue as a network ready for inference: (B, 1, H, W) in the networks' range in and out.
+
+    Raises:
+        CTError: if model, scale or strength is not offered, or a file is missing or damaged.
+    """
+    from . import networks
+
+    value = strength_value(strength)
+    entry = _entry(model, folder)
+    files = weight_files(model, scale, value, folder)
+    generator = getattr(networks, entry["architecture"])(scale=scale, **entry["arguments"])
+    states = [load_weights(file, folder) for file in files]
+    state = states[0] if len(states) == 1 else networks.interpolate(states[0], states[1], value)
+    generator.load_state_dict(state)
+    return generator.eval()
+
+
+def _entry(model: str, folder: Path | None) -> dict[str, Any]:
+    models = catalogue(folder)["models"]
+    if model not in models:
+        raise CTError(f"there is no model {model!r}; choose one of {', '.join(sorted(models))}")
+    return models[model]

@@ -1,0 +1,79 @@
+"""How far a run has come, for a person, for 3D Slicer, or for nobody."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+STYLES = ("bar", "slicer", "none")
+
+
+class SlicerProgress:
+    """The lines that 3D Slicer reads from a command-line module's standard output.
+
+    Use as a context manager; calls take (slices done, slices in all).
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> SlicerProgress:
+        self._started = time.monotonic()
+        self._write(f"<filter-start><filter-name>{self.name}</filter-name></filter-start>")
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        elapsed = time.monotonic() - self._started
+        left = elapsed / done * (total - done)
+        self._write(f"<filter-progress>{done / total:.4f}</filter-progress>")
+        self._write(f"<filter-progress-text>slice {done} of {total}, {left:.0f} s left</filter-progress-text>")
+
+    def __exit__(self, *_: object) -> None:
+        elapsed = time.monotonic() - self._started
+        self._write(
+            f"<filter-end><filter-name>{self.name}</filter-name><filter-time>{elapsed:.2f}</filter-time></filter-end>"
+        )
+
+    @staticmethod
+    def _write(line: str) -> None:
+        print(line, flush=True)
+
+
+class TerminalProgress:
+    """A bar with slices, percent and time left on standard error; quiet where that is not a terminal."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> TerminalProgress:
+        from tqdm import tqdm
+
+        self._bar = tqdm(desc=self.name, unit="slice", leave=False, disable=not sys.stderr.isatty())
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+class NoProgress:
+    """Says nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        return lambda done, total: None
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def progress_display(style: str, name: str) -> Any:
+    """The context manager for one of :data:`STYLES`; what it enters as takes (slices done, slices in all)."""
+    return {"bar": TerminalProgress, "slicer": SlicerProgress, "none": NoProgress}[style](name)

@@ -1,0 +1,66 @@
+"""From a training checkpoint to a weight file of the catalogue.
+
+    python -m ctsgan.publish CHECKPOINT --model light --scale 4 --quality "..."
+
+The averaged weights are folded to the inference form, stored, and their SHA-256 entered into models.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from . import networks
+from .models import catalogue, models_folder
+
+
+def publish(
+    checkpoint: Path, model: str, scale: int, stage: str, quality: str | None = None, folder: Path | None = None
+) -> Path:
+    """Write ``{model}_x{scale}[_high].pt`` and its catalogue entry; returns its path.
+
+    Args:
+        checkpoint: of the bundle's trainers, with an ``averaged`` state dict.
+        model: a name of the catalogue.
+        scale: 1, 2 or 4.
+        stage: "low" for weights of the first training stage, "high" for the second.
+        quality: one line with figures for ``ctsgan models``; ``None`` keeps the old one.
+        folder: of the models; ``None`` is the bundle's.
+    """
+    folder = folder or models_folder()
+    content = catalogue(folder)
+    entry = content["models"][model]
+    architecture = getattr(networks, entry["architecture"])
+    trained = architecture(scale=scale, **entry["arguments"], **entry["training_arguments"])
+    trained.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"])
+    buffer = io.BytesIO()
+    torch.save(networks.fold(trained).state_dict(), buffer)
+    path = folder / f"{model}_x{scale}{'_high' if stage == 'high' else ''}.pt"
+    path.write_bytes(buffer.getvalue())
+    offer = entry["scales"].setdefault(str(scale), {"weights": {}, "quality": ""})
+    offer["weights"][stage] = {"file": path.name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    if quality is not None:
+        offer["quality"] = quality
+    (folder / "models.json").write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+    return path
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--model", default="light")
+    parser.add_argument("--scale", type=int, choices=(1, 2, 4), required=True)
+    parser.add_argument("--stage", choices=("low", "high"), default="low")
+    parser.add_argument("--quality", help="one line with figures for `ctsgan models`")
+    arguments = parser.parse_args(argv)
+    print(publish(arguments.checkpoint, arguments.model, arguments.scale, arguments.stage, arguments.quality))
+
+
+if __name__ == "__main__":
+    main()
