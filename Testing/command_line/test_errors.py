@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-
 from ctsgan import models
 from ctsgan.cli import main
 from ctsgan.io import output as output_module
@@ -42,7 +41,7 @@ def test_a_volume_that_cannot_be_hu(small_volume, tmp_path, capsys):
 
 
 def test_a_colour_image(tmp_path, capsys):
-    colour = sitk.Image(32, 32, 4, sitk.sitkVectorUInt8, 3)
+    colour = sitk.Image([32, 32, 4], sitk.sitkVectorUInt8, 3)
     sitk.WriteImage(colour, str(tmp_path / "colour.mha"))
     assert "colour" in refused(capsys, tmp_path, tmp_path / "colour.mha", tmp_path / "out.nii").lower()
 

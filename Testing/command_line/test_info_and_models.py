@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from ctsgan.cli import main
 from ctsgan.io.files import read_volume
 

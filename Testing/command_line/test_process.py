@@ -67,7 +67,16 @@ def test_a_pipe_sees_no_bar(environment, small_file, tmp_path):
 def test_cancelling_is_answered_at_once_and_leaves_nothing(environment, clinical_series, tmp_path, way):
     output = tmp_path / "out"
     output.mkdir()
-    command = [*CTSGAN, "enhance", str(clinical_series), str(output / "x.nii.gz"), "--scale", "4", "--progress", "slicer"]
+    command = [
+        *CTSGAN,
+        "enhance",
+        str(clinical_series),
+        str(output / "x.nii.gz"),
+        "--scale",
+        "4",
+        "--progress",
+        "slicer",
+    ]
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

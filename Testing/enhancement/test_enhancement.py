@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from ctsgan import enhancement
 from ctsgan.enhancement import Settings, enhance_slices, held_pixels
 from ctsgan.errors import CTError
@@ -164,7 +163,7 @@ def test_no_memory_at_all_is_one_sentence(monkeypatch, abdomen):
         raise MemoryError
 
     monkeypatch.setattr(LightGenerator, "forward", starved)
-    with pytest.raises(CTError, match="out of memory even with tiles of 64 pixels"):
+    with pytest.raises(CTError, match="out of memory even with tiles of 80 pixels"):
         enhance_slices(abdomen, SPACING, LightGenerator(2))
 
 

@@ -2,10 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-
 from ctsgan.geometry import (
     cropped_affine,
     grid_for_spacing,
@@ -14,14 +10,15 @@ from ctsgan.geometry import (
     upscaled_affine,
     voxel_spacing,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 
 @st.composite
 def affines(draw: st.DrawFn) -> np.ndarray:
     """Any orientation, flips and shear (gantry tilt), spacings of 0.1 to 10 mm, anywhere."""
-    columns = draw(
-        hnp.arrays(float, (3, 3), elements=st.floats(-1, 1)).filter(lambda m: abs(np.linalg.det(m)) > 0.05)
-    )
+    columns = draw(hnp.arrays(float, (3, 3), elements=st.floats(-1, 1)).filter(lambda m: abs(np.linalg.det(m)) > 0.05))
     spacing = draw(hnp.arrays(float, 3, elements=st.floats(0.1, 10)))
     affine = np.eye(4)
     affine[:3, :3] = columns / np.linalg.norm(columns, axis=0) * spacing

@@ -77,14 +77,21 @@ def test_a_scale_factor_of_fractions_that_gives_whole_numbers_gives_integers(tmp
 
 
 def test_big_endian_files_and_nifti2_are_read(tmp_path, voxels):
-    swapped = nib.Nifti1Image(voxels, UPRIGHT, header=nib.Nifti1Header(endianness=">"))
-    swapped.set_data_dtype(">i2")
-    nib.save(swapped, tmp_path / "big.nii.gz")
+    header = nib.Nifti1Image(voxels, UPRIGHT).header.as_byteswapped(">")
+    content = header.binaryblock + bytes(4) + voxels.astype(">i2").tobytes(order="F")
+    (tmp_path / "big.nii.gz").write_bytes(gzip.compress(content))
     nib.save(nib.Nifti2Image(voxels, UPRIGHT), tmp_path / "two.nii")
     for name in ("big.nii.gz", "two.nii"):
         volume = read_volume(tmp_path / name)
         assert volume.voxels.dtype == np.dtype("=i2")
         assert np.array_equal(volume.voxels.T, voxels)
+
+
+def test_voxels_follow_the_header_where_it_does_not_say_at_which_byte(tmp_path, voxels):
+    header = nib.Nifti1Image(voxels, UPRIGHT).header
+    header["vox_offset"] = 0
+    (tmp_path / "ct.nii").write_bytes(header.binaryblock + bytes(4) + voxels.tobytes(order="F"))
+    assert np.array_equal(read_volume(tmp_path / "ct.nii").voxels.T, voxels)
 
 
 def test_suffixes_in_capitals_are_read_and_written(tmp_path, voxels):

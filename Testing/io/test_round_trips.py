@@ -145,7 +145,7 @@ def test_slices_are_found_along_any_axis_of_the_file_and_stored_along_it_again(t
 
 
 @pytest.mark.parametrize("suffix", [*FORMATS, ".tif"])
-@pytest.mark.parametrize("shape", [(1, 16, 16), (1, 12, 16), (2, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize("shape", [(1, 16, 16), (1, 12, 16), (2, 1, 3), (1, 1, 1)])
 def test_a_single_slice_row_or_voxel_is_a_volume_too(tmp_path, suffix, shape):
     voxels = np.arange(np.prod(shape), dtype=np.int16).reshape(shape) - 20
     write_volume(Volume(voxels, np.diag([0.5, 0.5, 3.0, 1.0])), tmp_path / f"ct{suffix}")

@@ -132,10 +132,13 @@ def _enhance_all(arguments: argparse.Namespace) -> int:
 
 def _target(source: Path, output: Path) -> Path:
     """The output itself if it is a file name or the source a series; else the source's name in that folder."""
-    from .io.files import split_suffix
+    from .io.files import SUFFIXES, split_suffix
 
-    if source.is_dir() or split_suffix(output)[1]:
+    is_dicom = split_suffix(source)[1] not in SUFFIXES
+    if source.is_dir() or is_dicom or split_suffix(output)[1]:
         return output
+    if output.suffix and not output.is_dir():
+        raise CTError(f"{output} is not of a kind that can be written; choose {', '.join(SUFFIXES)} or a folder")
     return output / source.name
 
 

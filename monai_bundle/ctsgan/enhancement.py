@@ -166,13 +166,12 @@ def default_tile(network: torch.nn.Module, shape: tuple[int, int]) -> int | None
 
 
 def _smaller_tile(tile: int | None, shape: tuple[int, int]) -> int:
-    smaller = (tile or max(shape)) // 2
-    if smaller < SMALLEST_TILE:
+    current = tile or max(shape)
+    if current // 2 < SMALLEST_TILE:
         raise CTError(
-            f"out of memory even with tiles of {max(smaller * 2, SMALLEST_TILE)} pixels; close other programs, "
-            "or enhance a part with --roi"
+            f"out of memory even with tiles of {current} pixels; close other programs, or enhance a part with --roi"
         )
-    return smaller
+    return current // 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:

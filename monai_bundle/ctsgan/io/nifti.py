@@ -63,10 +63,12 @@ def read_nifti(path: Path, *, force: bool = False) -> Volume:
         affine = np.diag([millimetres] * 3 + [1.0]) @ LPS_TO_RAS @ image.affine
         require_grid(path, affine)
         file_axes = slices_last(shape, affine)
-        _require_length(path, source.offset, shape, dtype)
+        # some programs leave 0 there, which would be the header itself
+        offset = max(source.offset, header.single_vox_offset)
+        _require_length(path, offset, shape, dtype)
         opener = gzip.open if split_suffix(path)[1] == ".nii.gz" else open
         stream = stack.enter_context(opener(path, "rb"))
-        stream.seek(source.offset)
+        stream.seek(offset)
         voxels = rescaled(_read_voxels(stream, shape, dtype, file_axes), float(source.slope), float(source.inter))
         carried = {"nifti": _carried_over(header)}
     return Volume(voxels, from_file_affine(affine, file_axes), file_axes=file_axes, source=path, header=carried)
@@ -85,7 +87,7 @@ def _read_voxels(stream: BinaryIO, shape: tuple[int, int, int], dtype: np.dtype,
     wanted = np.dtype(np.float32) if dtype.kind == "f" else dtype.newbyteorder("=")
     voxels = np.empty([shape[axis] for axis in reversed(file_axes)], dtype=wanted)
     plane = np.empty((shape[1], shape[0]), dtype=dtype)
-    content = memoryview(plane).cast("B")
+    content = memoryview(plane.reshape(-1).view(np.uint8))
     for target in in_file_order(voxels, file_axes):
         done = 0
         while done < len(content):

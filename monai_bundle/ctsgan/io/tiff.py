@@ -78,6 +78,7 @@ def read_tiff(path: Path, *, force: bool = False) -> Volume:
         if len(stacked) < 2:
             stacked = [series.size // (page.imagewidth * page.imagelength)]
         shape = require_slices(path, (page.imagewidth, page.imagelength, *stacked))
+        imagej = (file.imagej_metadata if file.is_imagej else None) or {}
         stated = imagej.get("images", shape[2])
         if stated != shape[2]:
             raise CTError(f"{path} has {shape[2]} of its {stated} slices; copy or export it again")

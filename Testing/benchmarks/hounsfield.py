@@ -1,0 +1,86 @@
+"""Whether HU and place survive: regional means, corners, shift, for every scale.
+
+    python Testing/benchmarks/hounsfield.py VOLUME_OR_SERIES [MORE ...]
+
+Discs of 20 mm are put where each tissue is most even; printed is how far their mean moves between the input
+and its enhancement with the default settings. The shift is that of the enhanced footprint mean ("area")
+against the ground truth, from the peak of their cross-correlation, in output pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from ctsgan.enhancement import enhance_slices
+from ctsgan.filters import footprint_mean
+from ctsgan.geometry import upscaled_affine
+from ctsgan.io.files import read_volume
+from ctsgan.metrics import TISSUES, find_disc, subpixel_shift
+from ctsgan.models import load_generator
+from ctsgan.volume import Volume
+
+SCALES = (1, 2, 4)
+
+
+def moved_means(volume: Volume, model: str, scale: int) -> dict[str, float]:
+    """Change of the mean HU of a 20 mm disc in each tissue that the volume has."""
+    column_mm, row_mm, _ = volume.spacing_mm
+    network = load_generator(model, scale)
+    moved = {}
+    for tissue, mean_hu in TISSUES.items():
+        disc = find_disc(volume.voxels, (row_mm, column_mm), mean_hu)
+        if disc is None:
+            continue
+        image = volume.voxels[disc.index : disc.index + 1]
+        fine = enhance_slices(image, (row_mm, column_mm), network)[0]
+        shape = image.shape[1:]
+        before = image[0][disc.mask(shape, (row_mm, column_mm))].mean()
+        moved[tissue] = float(fine[disc.mask(shape, (row_mm, column_mm), scale)].mean() - before)
+    return moved
+
+
+def placement(volume: Volume, model: str, scale: int) -> tuple[float, float]:
+    """Shift of the reduced and enhanced middle slice against itself, (rows, columns) in output pixels."""
+    import torch
+
+    image = volume.voxels[len(volume.voxels) // 2].astype(np.float32)
+    rows, columns = (size // 4 * 4 for size in image.shape)
+    truth = np.clip(image[:rows, :columns], -1024, 3071)
+    low = footprint_mean(torch.from_numpy(truth), scale).round().numpy()
+    spacing = tuple(scale * mm for mm in volume.spacing_mm[1::-1])
+    return subpixel_shift(enhance_slices(low[None], spacing, load_generator(model, scale))[0], truth)
+
+
+def corner_error_mm(volume: Volume, scale: int) -> float:
+    """Largest distance in mm between the outer corners of the input and of the enhanced volume."""
+    slices, rows, columns = volume.voxels.shape
+    fine = upscaled_affine(volume.affine, scale)
+
+    def corners(affine: np.ndarray, rows: int, columns: int) -> np.ndarray:
+        ends = [(i, j, k, 1) for i in (-0.5, columns - 0.5) for j in (-0.5, rows - 0.5) for k in (0, slices - 1)]
+        return (np.array(ends) @ affine.T)[:, :3]
+
+    return float(np.abs(corners(volume.affine, rows, columns) - corners(fine, scale * rows, scale * columns)).max())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("volumes", type=Path, nargs="+")
+    parser.add_argument("--model", default="light")
+    arguments = parser.parse_args()
+    print("| volume | scale | " + " | ".join(f"{tissue} HU" for tissue in TISSUES) + " | shift (pixels) | corners mm |")
+    print("|---" * (4 + len(TISSUES)) + "|")
+    for path in arguments.volumes:
+        volume = read_volume(path)
+        for scale in SCALES:
+            moved = moved_means(volume, arguments.model, scale)
+            means = " | ".join(f"{moved[tissue]:+.2f}" if tissue in moved else "-" for tissue in TISSUES)
+            shift = np.abs(placement(volume, arguments.model, scale)).max()
+            corners = corner_error_mm(volume, scale)
+            print(f"| {path.name} | x{scale} | {means} | {shift:.2f} | {corners:.1e} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
