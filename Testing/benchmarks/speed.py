@@ -43,9 +43,9 @@ def main() -> None:
             pairs = [(seconds(ours, image), seconds(esrgan, image)) for _ in range(arguments.repeats + 1)][1:]
             ratio = np.median([mine / theirs for mine, theirs in pairs])
             fastest = np.min(pairs, axis=0)
-            print(
-                f"x{scale}: {arguments.model} {fastest[0]:.3f} s, ESRGAN-23 {fastest[1]:.3f} s, median ratio {ratio:.4f}"
-            )
+            names = (arguments.model, "ESRGAN-23")
+            times = ", ".join(f"{name} {value:.3f} s" for name, value in zip(names, fastest, strict=True))
+            print(f"x{scale}: {times}, median ratio {ratio:.4f}")
 
 
 if __name__ == "__main__":

@@ -135,9 +135,8 @@ def test_exported_torchscript_gives_the_same_output(tmp_path):
 
 def test_exported_onnx_takes_any_size(tmp_path):
     exported = tmp_path / "model.onnx"
-    names = (
-        '{"input_names":["image"],"output_names":["pred"],"dynamic_axes":{"image":{0:"b",2:"h",3:"w"},"pred":{0:"b"}}}'
-    )
+    axes = {"image": {0: "batch", 2: "rows", 3: "columns"}, "pred": {0: "batch"}}
+    names = {"input_names": ["image"], "output_names": ["pred"], "dynamic_axes": axes}
     monai_bundle(
         *("onnx_export", "network_def", "--filepath", exported, "--ckpt_file", BUNDLE / "models" / "light_x2.pt"),
         *("--meta_file", CONFIGS / "metadata.json", "--config_file", CONFIGS / "inference.json"),

@@ -19,7 +19,10 @@ def environment():
 
 
 def test_help_does_not_load_pytorch(environment):
-    code = "import sys, ctsgan.cli as c; c.build_parser().format_help(); print({'torch', 'monai', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys, ctsgan.cli as cli; cli.build_parser().format_help(); "
+        "print({'torch', 'monai', 'numpy'} & set(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
 

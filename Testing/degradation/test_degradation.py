@@ -25,7 +25,7 @@ def test_area_is_the_mean_over_each_footprint(slice_hu):
 def test_bicubic_is_pillows(slice_hu):
     low = preset("bicubic", 2)(slice_hu, SPACING)
     picture = Image.fromarray(slice_hu[0].numpy(), mode="F").resize((80, 80), Image.Resampling.BICUBIC)
-    np.testing.assert_allclose(low[0], np.rint(np.asarray(picture)), atol=1)
+    np.testing.assert_allclose(low[0], np.rint(np.asarray(picture)).clip(-1024), atol=1)
 
 
 def test_portable_is_blur_footprint_and_smoothed_noise():

@@ -104,7 +104,10 @@ def start_from(
     if checkpoints:
         state = torch.load(checkpoints[-1], map_location="cpu", weights_only=True)
         parts = {"network": network, "averaged": averaged.network, "optimizer": optimizer}
+        wanted = trainer.state.max_epochs
         Checkpoint.load_objects({**parts, "lr_scheduler": lr_scheduler, "trainer": trainer}, state)
+        # the checkpoint's own end must not be the end of this run
+        trainer.state.max_epochs = wanted
         print(f"going on from {checkpoints[-1]}", flush=True)
     elif init_from:
         state = torch.load(init_from, map_location="cpu", weights_only=True)["averaged"]
