@@ -10,12 +10,11 @@ CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 
 install: $(INSTALLED)
 
-# The default PyTorch for Linux brings CUDA, several GB of it: without a GPU the build for the processor is taken.
+# The constraint keeps every package, those needed for building too, on one build of PyTorch.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --editable '.[test]'
-	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0 'spandrel>=0.4.1'
 	touch $@
 
 # A clinical abdomen, 20 slices, inside the source package of TotalSegmentator (Apache-2.0).

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ctsgan.io.files import read_volume
 from ctsgan.volume import Volume
 

@@ -1,14 +1,15 @@
 """``from ctsgan import enhance``."""
 
-import ctsgan.enhancement  # noqa: F401 - the function below must not be hidden by a module
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from monai.data import MetaTensor
+
+import ctsgan.enhancement  # noqa: F401 - the function below must not be hidden by a module
 from ctsgan import CTError, enhance
 from ctsgan.enhancement import enhance_slices
 from ctsgan.models import load_generator
-from monai.data import MetaTensor
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,11 @@ def test_a_metatensor_of_several_channels_is_refused(voxels):
     tensor = MetaTensor(torch.zeros(2, 8, 8, 4))
     with pytest.raises(TypeError, match="one channel"):
         enhance(tensor)
+
+
+def test_filling_does_not_touch_the_callers_array(voxels):
+    given = voxels.astype(np.float32)
+    given[0, 3, 3] = np.nan
+    result = enhance(given, 0.85, fill=-1024)
+    assert np.isfinite(result).all()
+    assert np.isnan(given[0, 3, 3])

@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+
 from ctsgan.enhancement import enhance_slices
 from ctsgan.filters import footprint_mean
 from ctsgan.geometry import upscaled_affine

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from ctsgan.data import load_slices
 from ctsgan.degradation import PRESETS, preset
 from ctsgan.enhancement import Settings, enhance_slices

@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 import torch
+
 from ctsgan.models import load_generator
 from ctsgan.networks import CTsGANGenerator
 

@@ -11,14 +11,15 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from monai.bundle import ConfigParser, create_workflow
+from monai.data import MetaTensor
+
 from ctsgan.cli import main
 from ctsgan.geometry import cropped_affine
 from ctsgan.inferer import VolumeEnhancer
 from ctsgan.io.files import write_volume
 from ctsgan.models import load_generator
 from ctsgan.paths import bundle_root
-from monai.bundle import ConfigParser, create_workflow
-from monai.data import MetaTensor
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLE = ROOT / "monai_bundle"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ctsgan.geometry import cropped_affine
 from ctsgan.io.files import write_volume
 from ctsgan.volume import Volume

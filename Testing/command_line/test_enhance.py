@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ctsgan.cli import main
 from ctsgan.geometry import upscaled_affine, voxel_spacing
 from ctsgan.io.files import read_volume, write_volume

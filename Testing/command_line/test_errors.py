@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+
 from ctsgan import models
 from ctsgan.cli import main
 from ctsgan.io import output as output_module

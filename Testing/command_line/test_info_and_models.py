@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from ctsgan.cli import main
 from ctsgan.io.files import read_volume
 

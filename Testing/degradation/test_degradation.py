@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from ctsgan.degradation import PRESETS, Degradation, RandBlur, RandNoise, RandReduce, preset
-from ctsgan.filters import footprint_mean, gaussian_blur
 from PIL import Image
 from scipy import ndimage
+
+from ctsgan.degradation import PRESETS, Degradation, RandBlur, RandNoise, RandReduce, preset
+from ctsgan.filters import footprint_mean, gaussian_blur
 
 SPACING = (0.7, 0.7)
 

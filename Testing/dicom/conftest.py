@@ -6,8 +6,9 @@ import copy
 from pathlib import Path
 
 import pytest
-from dicom.ct_series import SERIES, cut_slices
 from pydicom import Dataset
+
+from dicom.ct_series import SERIES, cut_slices
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ctsgan.dicom import list_series, read_series
-from ctsgan.errors import CTError
-from dicom.ct_series import as_multi_frame, itk_volume, set_stored, store_series
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
@@ -26,6 +23,10 @@ from pydicom.uid import (
     RLELossless,
     generate_uid,
 )
+
+from ctsgan.dicom import list_series, read_series
+from ctsgan.errors import CTError
+from dicom.ct_series import as_multi_frame, itk_volume, set_stored, store_series
 
 SYNTAXES = (
     ImplicitVRLittleEndian,

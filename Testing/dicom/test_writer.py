@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
+
 from ctsgan import __version__
 from ctsgan.dicom import read_series, write_series
 from ctsgan.errors import CTError
 from ctsgan.geometry import cropped_affine
 from ctsgan.volume import Volume
 from dicom.ct_series import REFERENCES, as_multi_frame, itk_volume, store_series
-from pydicom import Dataset, dcmread
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
 
 def twice_as_fine(volume: Volume) -> Volume:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from ctsgan import enhancement
 from ctsgan.enhancement import Settings, enhance_slices, held_pixels
 from ctsgan.errors import CTError

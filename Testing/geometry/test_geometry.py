@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
 from ctsgan.geometry import (
     cropped_affine,
     grid_for_spacing,
@@ -10,9 +14,6 @@ from ctsgan.geometry import (
     upscaled_affine,
     voxel_spacing,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 
 @st.composite

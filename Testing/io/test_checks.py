@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ctsgan.errors import CTError
 from ctsgan.io.checks import check_finite, check_hounsfield, check_volume
 from ctsgan.io.files import read_volume, write_volume

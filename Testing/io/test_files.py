@@ -8,10 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import ctsgan
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
+import ctsgan
 from ctsgan.errors import CTError
 from ctsgan.io import nifti
 from ctsgan.io.files import (

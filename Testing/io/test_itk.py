@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ctsgan.errors import CTError
 from ctsgan.io.files import read_volume, write_volume
 from ctsgan.io.itk import image_from_volume, volume_from_image

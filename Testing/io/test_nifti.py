@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
 from ctsgan.errors import CTError
 from ctsgan.geometry import LPS_TO_RAS
 from ctsgan.io.files import read_volume, write_volume

@@ -6,6 +6,7 @@ import shutil
 from collections import namedtuple
 
 import pytest
+
 from ctsgan.errors import CTError
 from ctsgan.io.output import partial_output, remove_partials, require_space
 

@@ -6,11 +6,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from ctsgan.errors import CTError
 from ctsgan.io.files import read_volume, write_volume
 from ctsgan.volume import Volume
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 TYPES = (np.int16, np.uint16, np.int32, np.float32)
 FORMATS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")

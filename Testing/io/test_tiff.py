@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import tifffile
+
 from ctsgan.errors import CTError
 from ctsgan.io import tiff
 from ctsgan.io.files import read_volume, write_volume

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
+
 from ctsgan.metrics import TISSUES, bias, body_mask, find_disc, psnr, rmse, ssim, subpixel_shift
 from ctsgan.resample import resample_slices, resampling_matrix
-from scipy import ndimage
 
 
 def test_rmse_and_psnr_of_a_known_error():

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ctsgan.networks import CTsGANGenerator, LightGenerator
 from torch import nn
+
+from ctsgan.networks import CTsGANGenerator, LightGenerator
 
 try:
     import torchvision  # noqa: F401

@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from ctsgan.networks import fold
 from torch.export import Dim
+
+from ctsgan.networks import fold
 
 SIZES = ((2, 1, 24, 20), (1, 1, 12, 32))
 """The first is shown to the exporter, the second is not."""

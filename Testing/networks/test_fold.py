@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import nn
+
 from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
 from ctsgan.networks.collapsible import CollapsibleConv2d
-from torch import nn
 
 
 def test_output_stays_the_same(trained, image):

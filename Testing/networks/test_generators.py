@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
 from torch import nn
+
+from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
 
 
 def test_output_is_the_input_upscaled_with_one_channel(trained, scale, image):

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from ctsgan.networks import CTsGANGenerator, fold
 from spandrel import ImageModelDescriptor, ModelLoader
 from torch import nn
+
+from ctsgan.networks import CTsGANGenerator, fold
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.bundle import create_workflow
+
 from ctsgan import models
 from ctsgan.data import PatchBatches, load_slices, validation_pairs
 from ctsgan.degradation import Degradation, RandNoise, preset
@@ -15,7 +17,6 @@ from ctsgan.intensity import HU_STEPS, from_network_range
 from ctsgan.losses import WindowedL1Loss
 from ctsgan.models import load_generator
 from ctsgan.publish import main as publish
-from monai.bundle import create_workflow
 
 CONFIGS = Path(__file__).resolve().parents[2] / "monai_bundle" / "configs"
 

@@ -36,6 +36,8 @@ def enhance(volume: Any, spacing: float | Sequence[float] | None = None, scale: 
     request = Request(scale=scale, **options)
     adapter = _adapter(volume)
     given = adapter.unpack(volume, spacing)
+    # the caller's array is not the place to put fill values into
+    given.voxels.flags.writeable = False
     checked = check_volume(given, force=request.force, fill=request.fill)
     return adapter.pack(enhance_volume(checked, request), volume)
 
@@ -62,7 +64,7 @@ class _Array:
             distances = np.repeat(distances, 2)
         slice_mm = distances[0] if distances.size == 3 else 1.0
         row_mm, column_mm = distances[-2:]
-        voxels = np.ascontiguousarray(array.reshape(-1, *array.shape[-2:]))
+        voxels = np.ascontiguousarray(array.reshape(-1, *array.shape[-2:])).view()
         return Volume(voxels, np.diag([column_mm, row_mm, slice_mm, 1.0]))
 
     @staticmethod
@@ -93,7 +95,7 @@ class _MetaTensor:
         voxels = tensor.cpu().numpy()
         if voxels.ndim == 4 and voxels.shape[0] != 1:
             raise TypeError(f"a MetaTensor must have one channel, not {voxels.shape[0]}")
-        voxels = np.ascontiguousarray(voxels.reshape(voxels.shape[-3:]).transpose(2, 1, 0))
+        voxels = np.ascontiguousarray(voxels.reshape(voxels.shape[-3:]).transpose(2, 1, 0)).view()
         return Volume(voxels, LPS_TO_RAS @ np.asarray(tensor.affine, dtype=float))
 
     @staticmethod
@@ -103,7 +105,7 @@ class _MetaTensor:
 
         tensor = torch.from_numpy(np.ascontiguousarray(result.voxels.transpose(2, 1, 0)))
         tensor = tensor[None] if given.ndim == 4 else tensor
-        return MetaTensor(tensor, affine=torch.from_numpy(LPS_TO_RAS @ result.affine), meta=dict(given.meta))
+        return MetaTensor(tensor, meta={**given.meta, "affine": torch.from_numpy(LPS_TO_RAS @ result.affine)})
 
 
 def _no_spacing(spacing: Any) -> None:

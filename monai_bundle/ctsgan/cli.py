@@ -48,6 +48,9 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
     how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:n]|mps")
     how.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
+    how.add_argument(
+        "--engine", default="torch", choices=("torch", "onnxruntime"), help="onnxruntime is quicker on a processor"
+    )
     how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
 
 
@@ -97,6 +100,7 @@ def _request(arguments: argparse.Namespace):
         batch=arguments.batch,
         device=arguments.device,
         dtype=arguments.dtype,
+        engine=arguments.engine,
         threads=arguments.threads,
         series=arguments.series,
         force=arguments.force,
