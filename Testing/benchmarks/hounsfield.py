@@ -2,9 +2,10 @@
 
     python Testing/benchmarks/hounsfield.py VOLUME_OR_SERIES [MORE ...]
 
-Discs of 20 mm are put where each tissue is most even; printed is how far their mean moves between the input
-and its enhancement with the default settings. The shift is that of the enhanced footprint mean ("area")
-against the ground truth, from the peak of their cross-correlation, in output pixels.
+Discs of 20 mm are put where each tissue is most even, inside the patient (air: outside). Printed is how far
+their mean moves between the input and its enhancement with the default settings. The shift is that of the
+enhanced footprint mean ("area") against the ground truth, from the peak of their cross-correlation, in output
+pixels.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ctsgan.enhancement import enhance_slices
 from ctsgan.filters import footprint_mean
 from ctsgan.geometry import upscaled_affine
 from ctsgan.io.files import read_volume
-from ctsgan.metrics import TISSUES, find_disc, subpixel_shift
+from ctsgan.metrics import TISSUES, body_mask, find_disc, subpixel_shift
 from ctsgan.models import load_generator
 from ctsgan.volume import Volume
 
@@ -29,9 +30,11 @@ def moved_means(volume: Volume, model: str, scale: int) -> dict[str, float]:
     """Change of the mean HU of a 20 mm disc in each tissue that the volume has."""
     column_mm, row_mm, _ = volume.spacing_mm
     network = load_generator(model, scale)
+    bodies = np.stack([body_mask(image) for image in volume.voxels])
     moved = {}
     for tissue, mean_hu in TISSUES.items():
-        disc = find_disc(volume.voxels, (row_mm, column_mm), mean_hu)
+        within = ~bodies if tissue == "air" else bodies
+        disc = find_disc(volume.voxels, (row_mm, column_mm), mean_hu, within=within)
         if disc is None:
             continue
         image = volume.voxels[disc.index : disc.index + 1]

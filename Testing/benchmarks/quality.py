@@ -3,8 +3,8 @@
     python Testing/benchmarks/quality.py FOLDER_OF_NIFTI [--scale 4 2 1] [--preset area portable bicubic]
 
 Each reference slice is degraded by a fixed protocol (see ``ctsgan.degradation.preset``) and enhanced with the
-default settings of ``ctsgan enhance``. Printed are means over slices, and the gain over bicubic interpolation
-(x1: over the degraded slice itself).
+default settings of ``ctsgan enhance``. Printed are means over slices, beside bicubic interpolation (x1: beside
+the degraded slice itself).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from ctsgan.data import load_slices
 from ctsgan.degradation import PRESETS, preset
-from ctsgan.enhancement import Settings, enhance_slices
+from ctsgan.enhancement import FIDELITY_MM, Settings, enhance_slices
 from ctsgan.intensity import HU_MAX, HU_MIN
 from ctsgan.metrics import bias, body_mask, psnr, rmse, ssim
 from ctsgan.models import load_generator
@@ -49,6 +49,32 @@ def degrade(volume: dict, name: str, scale: int, seed: int) -> np.ndarray:
     return torch.stack(slices).numpy().astype(np.int16)
 
 
+def measure(
+    volumes: list[dict], model: str, scale: int, name: str, fidelity_mm: float | None = FIDELITY_MM
+) -> dict[str, np.ndarray]:
+    """:data:`SCORES` of each slice, shape (slices, scores), for interpolation and for a model, by method.
+
+    Args:
+        volumes: as :func:`ctsgan.data.load_slices` returns them.
+        model: a name of the catalogue.
+        scale: 1, 2 or 4.
+        name: the protocol that makes the input.
+        fidelity_mm: as in :class:`ctsgan.enhancement.Settings`.
+    """
+    network = load_generator(model, scale)
+    baseline = "bicubic" if scale > 1 else "input"
+    rows: dict[str, list[list[float]]] = {baseline: [], model: []}
+    for seed, volume in enumerate(volumes):
+        low = degrade(volume, name, scale, seed)
+        spacing = tuple(scale * mm for mm in volume["spacing_mm"])
+        fine = enhance_slices(low, spacing, network, Settings(fidelity_mm=fidelity_mm))
+        for method, images in ((baseline, interpolate(low, scale)), (model, fine)):
+            for image, reference in zip(images, volume["slices"].numpy(), strict=True):
+                body = body_mask(reference)
+                rows[method].append([score(image, reference, body) for score in SCORES.values()])
+    return {method: np.array(scores) for method, scores in rows.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -56,37 +82,19 @@ def main() -> None:
     parser.add_argument("--scale", type=int, nargs="+", default=[4, 2, 1])
     parser.add_argument("--preset", nargs="+", default=list(PRESETS), choices=PRESETS)
     parser.add_argument("--every", type=int, default=1, help="take every n-th slice of a volume")
-    parser.add_argument("--fidelity", type=float, default=Settings.fidelity_mm, help="0 is off")
+    parser.add_argument("--fidelity", type=float, default=FIDELITY_MM, help="0 is off")
     arguments = parser.parse_args()
     volumes = load_slices(arguments.folder)
     for volume in volumes:
         volume["slices"] = volume["slices"][:: arguments.every]
-        volume["bodies"] = [body_mask(image.numpy()) for image in volume["slices"]]
-    count = sum(len(volume["slices"]) for volume in volumes)
-    print(f"{count} slices of {len(volumes)} files")
+    print(f"{sum(len(volume['slices']) for volume in volumes)} slices of {len(volumes)} files")
     print("| scale | protocol | method | " + " | ".join(SCORES) + " |")
     print("|---" * (3 + len(SCORES)) + "|")
     for scale in arguments.scale:
-        network = load_generator(arguments.model, scale)
-        for name in arguments.preset:
-            if scale == 1 and name != "portable":
-                continue
-            rows: dict[str, list[list[float]]] = {"bicubic" if scale > 1 else "input": [], arguments.model: []}
-            for seed, volume in enumerate(volumes):
-                low = degrade(volume, name, scale, seed)
-                spacing = tuple(scale * mm for mm in volume["spacing_mm"])
-                settings = Settings(fidelity_mm=arguments.fidelity or None)
-                results = (interpolate(low, scale), enhance_slices(low, spacing, network, settings))
-                for method, images in zip(rows, results, strict=True):
-                    for image, reference, body in zip(images, volume["slices"].numpy(), volume["bodies"], strict=True):
-                        rows[method].append([score(image, reference, body) for score in SCORES.values()])
-            for method, scores in rows.items():
-                print(
-                    f"| x{scale} | {name} | {method} | "
-                    + " | ".join(f"{v:.3f}" for v in np.mean(scores, axis=0))
-                    + " |",
-                    flush=True,
-                )
+        for name in arguments.preset if scale > 1 else ["portable"]:
+            for method, scores in measure(volumes, arguments.model, scale, name, arguments.fidelity or None).items():
+                means = " | ".join(f"{value:.3f}" for value in scores.mean(axis=0))
+                print(f"| x{scale} | {name} | {method} | {means} |", flush=True)
 
 
 if __name__ == "__main__":

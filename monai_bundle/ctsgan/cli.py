@@ -48,9 +48,6 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
     how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:n]|mps")
     how.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
-    how.add_argument(
-        "--engine", default="torch", choices=("torch", "onnxruntime"), help="onnxruntime is quicker on a processor"
-    )
     how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
 
 
@@ -100,7 +97,6 @@ def _request(arguments: argparse.Namespace):
         batch=arguments.batch,
         device=arguments.device,
         dtype=arguments.dtype,
-        engine=arguments.engine,
         threads=arguments.threads,
         series=arguments.series,
         force=arguments.force,
@@ -154,11 +150,11 @@ def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[P
         raise CTError(f"{source} holds {len(volumes)} volumes, so the output must be a folder, not {arguments.output}")
     request = _request(arguments)
     failed = []
-    with progress_display(arguments.progress, source.name) as progress:
+    with progress_display(arguments.progress, source.name, unit="volume") as progress:
         for index, volume in enumerate(volumes):
-            # one bar over all: each volume is a hundred steps of it
+
             def step(done: int, total: int, index: int = index) -> None:
-                progress(index * 100 + done * 100 // total, len(volumes) * 100)
+                progress(index + done / total, len(volumes))
 
             try:
                 report = enhance_file(volume, arguments.output / volume.relative_to(source), request, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -11,24 +12,23 @@ STYLES = ("bar", "slicer", "none")
 
 
 class SlicerProgress:
-    """The lines that 3D Slicer reads from a command-line module's standard output.
+    """The lines that 3D Slicer reads from a command-line module's standard output."""
 
-    Use as a context manager; calls take (slices done, slices in all).
-    """
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, unit: str) -> None:
         self.name = name
+        self.unit = unit
 
     def __enter__(self) -> SlicerProgress:
         self._started = time.monotonic()
         self._write(f"<filter-start><filter-name>{self.name}</filter-name></filter-start>")
         return self
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: float, total: int) -> None:
         elapsed = time.monotonic() - self._started
         left = elapsed / done * (total - done)
+        text = f"{self.unit} {math.ceil(done)} of {total}, {left:.0f} s left"
         self._write(f"<filter-progress>{done / total:.4f}</filter-progress>")
-        self._write(f"<filter-progress-text>slice {done} of {total}, {left:.0f} s left</filter-progress-text>")
+        self._write(f"<filter-progress-text>{text}</filter-progress-text>")
 
     def __exit__(self, *_: object) -> None:
         elapsed = time.monotonic() - self._started
@@ -42,18 +42,21 @@ class SlicerProgress:
 
 
 class TerminalProgress:
-    """A bar with slices, percent and time left on standard error; quiet where that is not a terminal."""
+    """A bar with percent and time left on standard error; quiet where that is not a terminal."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, unit: str) -> None:
         self.name = name
+        self.unit = unit
 
     def __enter__(self) -> TerminalProgress:
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=self.name, unit="slice", leave=False, disable=not sys.stderr.isatty())
+        style = "{l_bar}{bar}| {n:.3g}/{total} {unit}s, {remaining} left"
+        hidden = not sys.stderr.isatty()
+        self._bar = tqdm(desc=self.name, unit=self.unit, bar_format=style, leave=False, disable=hidden)
         return self
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: float, total: int) -> None:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
@@ -64,16 +67,16 @@ class TerminalProgress:
 class NoProgress:
     """Says nothing."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, unit: str) -> None:
+        pass
 
-    def __enter__(self) -> Callable[[int, int], None]:
+    def __enter__(self) -> Callable[[float, int], None]:
         return lambda done, total: None
 
     def __exit__(self, *_: object) -> None:
         pass
 
 
-def progress_display(style: str, name: str) -> Any:
-    """The context manager for one of :data:`STYLES`; what it enters as takes (slices done, slices in all)."""
-    return {"bar": TerminalProgress, "slicer": SlicerProgress, "none": NoProgress}[style](name)
+def progress_display(style: str, name: str, unit: str = "slice") -> Any:
+    """The context manager for one of :data:`STYLES`; what it enters as takes (units done, units in all)."""
+    return {"bar": TerminalProgress, "slicer": SlicerProgress, "none": NoProgress}[style](name, unit)

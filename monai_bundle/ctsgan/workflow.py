@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from . import models
-from .engines import with_engine
 from .enhancement import FIDELITY_MM, Progress, Resampling, Settings, enhance_slices, output_dtype, region_margin
 from .errors import CTError
 from .geometry import cropped_affine, grid_for_spacing, voxel_spacing
@@ -42,8 +41,7 @@ class Request:
         tile, batch: see :class:`ctsgan.enhancement.Settings`.
         device: auto, cpu, cuda, cuda:n or mps.
         dtype: auto, float32, float16 or bfloat16.
-        engine: torch or onnxruntime, see :mod:`ctsgan.engines`.
-        threads: of the processor; ``None`` leaves it to the engine.
+        threads: of the processor; ``None`` leaves it to PyTorch.
         series: UID or number of the DICOM series where a folder holds several.
         force: go on where the input does not look like a CT.
         fill: HU put in the place of NaN and Inf; ``None`` refuses them.
@@ -60,7 +58,6 @@ class Request:
     batch: int = 1
     device: str = "auto"
     dtype: str = "auto"
-    engine: str = "torch"
     threads: int | None = None
     series: str | None = None
     force: bool = False
@@ -189,7 +186,6 @@ def enhance_volume(volume: Volume, request: Request, progress: Progress | None =
     )
     plan = make_plan(volume.voxels.shape, volume.affine, request)
     network = models.load_generator(request.model, plan.scale, request.strength)
-    network = with_engine(network, request.engine, device, request.threads)
     column_mm, row_mm, _ = (float(mm) for mm in volume.spacing_mm)
     (first_column, last_column), (first_row, last_row), (first_slice, last_slice) = plan.box
     margin = region_margin(network, settings, (row_mm, column_mm))
@@ -294,7 +290,6 @@ def estimate(volume: Volume, plan: Plan, request: Request) -> Estimate:
     device = resolve_device(request.device)
     settings = Settings(fidelity_mm=request.fidelity_mm, device=device, dtype=resolve_dtype(request.dtype, device))
     network = models.load_generator(request.model, plan.scale, request.strength)
-    network = with_engine(network, request.engine, device, request.threads)
     edge = 512 // plan.scale
     trial = volume.voxels[:1, :edge, :edge].astype(np.float32)
     column_mm, row_mm, _ = (float(mm) for mm in volume.spacing_mm)

@@ -43,7 +43,11 @@ class Disc:
 
 
 def find_disc(
-    voxels: np.ndarray, spacing_mm: Sequence[float], mean_hu: tuple[float, float], diameter_mm: float = 20.0
+    voxels: np.ndarray,
+    spacing_mm: Sequence[float],
+    mean_hu: tuple[float, float],
+    diameter_mm: float = 20.0,
+    within: np.ndarray | None = None,
 ) -> Disc | None:
     """The disc with the least spread of all whose mean lies in ``mean_hu``, or ``None``.
 
@@ -52,6 +56,7 @@ def find_disc(
         spacing_mm: (row, column) distance.
         mean_hu: lowest and highest mean.
         diameter_mm: of the disc.
+        within: pixels that it may cover, such as the patient's, bool, the shape of ``voxels``.
     """
     radius = [int(np.ceil(diameter_mm / 2.0 / mm)) for mm in spacing_mm]
     shape = voxels.shape[1:]
@@ -65,6 +70,9 @@ def find_disc(
         spread = square - mean**2
         # below 1 HU^2 it is padding, not tissue
         spread[(mean < mean_hu[0]) | (mean > mean_hu[1]) | (spread < 1.0)] = np.inf
+        if within is not None:
+            covered = np.fft.irfft2(np.fft.rfft2(within[index].astype(np.float64)) * transform, shape)[inner]
+            spread[covered < 1.0 - 1e-6] = np.inf
         row, column = np.unravel_index(np.argmin(spread), spread.shape)
         variance = float(spread[row, column])
         if np.isfinite(variance) and (best is None or variance < best[0]):
