@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 
-.PHONY: install data enhance test lint coverage clean
+.PHONY: install data enhance test lint clean
 
 install: $(INSTALLED)
 
@@ -31,7 +31,7 @@ enhance: data
 	$(BIN)/python -m ctsgan.picture $(CT) enhanced/abdomen_x2.nii.gz enhanced/abdomen_x2.png
 
 test: data
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
