@@ -76,18 +76,39 @@ def dataset(clinical_volume, tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("scale", [1, 2, 4])
-def test_bundle_run_and_command_line_give_the_same_voxels(dataset, tmp_path, scale):
-    out = tmp_path / "out"
-    monai_bundle(
-        *("run", "--config_file", CONFIGS / "inference.json", "--bundle_root", BUNDLE),
-        *("--dataset_dir", dataset, "--output_dir", out, "--scale", scale),
-    )
-    assert main(["enhance", str(dataset / "ct.nii.gz"), str(tmp_path / "cli.nii.gz"), "--scale", str(scale)]) == 0
-    bundle, cli = nib.load(out / f"ct_x{scale}.nii.gz"), nib.load(tmp_path / "cli.nii.gz")
+def assert_same(bundle_file, cli_file):
+    bundle, cli = nib.load(bundle_file), nib.load(cli_file)
     np.testing.assert_array_equal(np.asarray(bundle.dataobj), np.asarray(cli.dataobj))
     np.testing.assert_allclose(bundle.affine, cli.affine, atol=1e-6)
     assert bundle.get_data_dtype() == cli.get_data_dtype() == np.int16
+
+
+def test_bundle_run_and_command_line_give_the_same_voxels(dataset, tmp_path):
+    monai_bundle(
+        *("run", "--config_file", CONFIGS / "inference.json", "--bundle_root", BUNDLE),
+        *("--dataset_dir", dataset, "--output_dir", tmp_path / "out"),
+    )
+    assert main(["enhance", str(dataset / "ct.nii.gz"), str(tmp_path / "cli.nii.gz")]) == 0
+    assert_same(tmp_path / "out" / "ct_x2.nii.gz", tmp_path / "cli.nii.gz")
+
+
+@pytest.mark.parametrize(("scale", "fidelity"), [(1, 20.0), (4, 0)])
+def test_a_workflow_with_other_settings_does_too(dataset, tmp_path, scale, fidelity):
+    workflow = create_workflow(
+        workflow_type="infer",
+        config_file=str(CONFIGS / "inference.json"),
+        logging_file=False,
+        bundle_root=str(BUNDLE),
+        dataset_dir=str(dataset),
+        output_dir=str(tmp_path / "out"),
+        scale=scale,
+        fidelity_mm=fidelity,
+        progress="none",
+    )
+    workflow.run()
+    options = ["--scale", str(scale), "--fidelity", str(fidelity or "off")]
+    assert main(["enhance", str(dataset / "ct.nii.gz"), str(tmp_path / "cli.nii.gz"), *options]) == 0
+    assert_same(tmp_path / "out" / f"ct_x{scale}.nii.gz", tmp_path / "cli.nii.gz")
 
 
 def test_metadata_is_valid(tmp_path):

@@ -30,9 +30,10 @@ INSET = 64
 
 
 def _slice_for(volume: Volume, window: str) -> int:
-    """The slice with the most lung for the lung window, the one with the least for the abdomen."""
-    lung = [np.count_nonzero((image > -950) & (image < -600) & body_mask(image)) for image in volume.voxels]
-    return int(np.argmax(lung) if window == "lung" else np.argmin(lung))
+    """For the lung window the slice with the most air inside the patient, else the middle one."""
+    if window != "lung":
+        return len(volume.voxels) // 2
+    return int(np.argmax([np.count_nonzero((image < -300) & body_mask(image)) for image in volume.voxels]))
 
 
 def _inset_corner(image: np.ndarray, window: str) -> tuple[int, int]:
