@@ -1,5 +1,6 @@
 """Training by the bundle's own config, on a few real slices."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from ctsgan.intensity import HU_STEPS, from_network_range
 from ctsgan.losses import WindowedL1Loss
 from ctsgan.models import load_generator
 from ctsgan.publish import main as publish
+from ctsgan.publish import publish as publish_weights
 
 CONFIGS = Path(__file__).resolve().parents[2] / "monai_bundle" / "configs"
 
@@ -77,6 +79,28 @@ def test_another_scale_starts_from_the_body(first_run, dataset, tmp_path, capsys
     taken, total = capsys.readouterr().out.split(" tensors taken from")[0].splitlines()[-1].split(" of ")
     # all but the three tensors of the entrance that see the number of input pixels
     assert int(total) - int(taken) == 3
+
+
+def test_shipped_weights_can_be_trained_further(dataset, tmp_path, capsys):
+    weights = models.models_folder() / "light_x4.pt"
+    settings = {"init_from": str(weights), "network_def#collapsed": True}
+    train(dataset, tmp_path / "run", max_epochs=1, learning_rate=0.0, **settings)
+    taken, total = capsys.readouterr().out.split(" tensors taken from")[0].splitlines()[-1].split(" of ")
+    assert taken == total
+    (checkpoint,) = (tmp_path / "run").glob("checkpoint_*.pt")
+    trained = torch.load(checkpoint, weights_only=True)["averaged"]
+    for name, value in models.load_generator("light", 4).state_dict().items():
+        torch.testing.assert_close(trained[name], value)
+    folder = tmp_path / "models"
+    shutil.copytree(models.models_folder(), folder)
+    content = publish_weights(checkpoint, "light", 4, "low", folder=folder).read_bytes()
+    assert torch.load(io.BytesIO(content), weights_only=True).keys() == trained.keys()
+
+
+def test_weights_that_do_not_fit_are_refused(dataset, tmp_path):
+    torch.save({"something": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(RuntimeError):
+        train(dataset, tmp_path / "run", max_epochs=1, init_from=str(tmp_path / "other.pt"))
 
 
 def test_a_checkpoint_is_published_and_loads(first_run, tmp_path, monkeypatch):

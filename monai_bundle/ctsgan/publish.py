@@ -37,8 +37,12 @@ def publish(
     content = catalogue(folder)
     entry = content["models"][model]
     architecture = getattr(networks, entry["architecture"])
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
     trained = architecture(scale=scale, **entry["arguments"], **entry["training_arguments"])
-    trained.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"])
+    if state.keys() != trained.state_dict().keys():
+        # trained further in the form for inference
+        trained = architecture(scale=scale, **entry["arguments"])
+    trained.load_state_dict(state)
     buffer = io.BytesIO()
     torch.save(networks.fold(trained).state_dict(), buffer)
     path = folder / f"{model}_x{scale}{'_high' if stage == 'high' else ''}.pt"

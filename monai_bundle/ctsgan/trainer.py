@@ -97,8 +97,12 @@ def start_from(
 ) -> None:
     """Go on from the newest checkpoint of ``output_dir``; else start from another run's averaged weights.
 
-    From ``init_from``, another run's checkpoint, every tensor of the same name and shape is taken, so that a
-    generator for another scale hands on its body and keeps its own entrance.
+    From ``init_from``, another run's checkpoint or a weight file of the bundle, every tensor of the same name and
+    shape is taken, so that a generator for another scale hands on its body and keeps its own entrance. Weight files
+    hold the form for inference: they fit a network that is trained in that form (``network_def#collapsed``).
+
+    Raises:
+        ValueError: if nothing in ``init_from`` fits the network.
     """
     checkpoints = sorted(Path(output_dir).glob("checkpoint_*.pt"), key=lambda path: path.stat().st_mtime)
     if checkpoints:
@@ -110,9 +114,12 @@ def start_from(
         trainer.state.max_epochs = wanted
         print(f"going on from {checkpoints[-1]}", flush=True)
     elif init_from:
-        state = torch.load(init_from, map_location="cpu", weights_only=True)["averaged"]
+        state = torch.load(init_from, map_location="cpu", weights_only=True)
+        state = state.get("averaged", state)
         own = network.state_dict()
         taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        if not taken:
+            raise ValueError(f"no tensor of {init_from} fits the network")
         for model in (network, averaged.network):
             model.load_state_dict(taken, strict=False)
         print(f"{len(taken)} of {len(own)} tensors taken from {init_from}", flush=True)
