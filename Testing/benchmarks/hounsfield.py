@@ -20,10 +20,8 @@ from ctsgan.filters import footprint_mean
 from ctsgan.geometry import upscaled_affine
 from ctsgan.io.files import read_volume
 from ctsgan.metrics import TISSUES, body_mask, find_disc, subpixel_shift
-from ctsgan.models import load_generator
+from ctsgan.models import load_generator, scales
 from ctsgan.volume import Volume
-
-SCALES = (1, 2, 4)
 
 
 def moved_means(volume: Volume, model: str, scale: int) -> dict[str, float]:
@@ -78,7 +76,7 @@ def main() -> None:
     print("|---" * (4 + len(TISSUES)) + "|")
     for path in arguments.volumes:
         volume = read_volume(path)
-        for scale in SCALES:
+        for scale in scales(arguments.model):
             moved = moved_means(volume, arguments.model, scale)
             means = " | ".join(f"{moved[tissue]:+.2f}" if tissue in moved else "-" for tissue in TISSUES)
             shift = np.abs(placement(volume, arguments.model, scale)).max()

@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="light")
-    parser.add_argument("--scale", type=int, nargs="+", default=[4, 2, 1])
+    parser.add_argument("--scale", type=int, nargs="+", default=[4, 2])
     parser.add_argument("--preset", nargs="+", default=list(PRESETS), choices=PRESETS)
     parser.add_argument("--every", type=int, default=1, help="take every n-th slice of a volume")
     parser.add_argument("--fidelity", type=float, default=FIDELITY_MM, help="0 is off")

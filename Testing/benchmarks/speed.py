@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch
 
-from ctsgan.models import load_generator
+from ctsgan.models import load_generator, scales
 from ctsgan.networks import CTsGANGenerator
 
 OUTPUT = 512
@@ -37,7 +37,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     print(f"{OUTPUT} x {OUTPUT} output pixels, float32, {torch.get_num_threads()} threads")
     with torch.inference_mode():
-        for scale in (4, 2, 1):
+        for scale in scales(arguments.model):
             ours = load_generator(arguments.model, scale).to(memory_format=torch.channels_last)
             esrgan = CTsGANGenerator(scale, blocks=23, batch_norm=False).eval().to(memory_format=torch.channels_last)
             image = torch.rand(1, 1, OUTPUT // scale, OUTPUT // scale)

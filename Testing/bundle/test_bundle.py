@@ -92,7 +92,7 @@ def test_bundle_run_and_command_line_give_the_same_voxels(dataset, tmp_path):
     assert_same(tmp_path / "out" / "ct_x2.nii.gz", tmp_path / "cli.nii.gz")
 
 
-@pytest.mark.parametrize(("scale", "fidelity"), [(1, 20.0), (4, 0)])
+@pytest.mark.parametrize(("scale", "fidelity"), [(2, 20.0), (4, 0)])
 def test_a_workflow_with_other_settings_does_too(dataset, tmp_path, scale, fidelity):
     workflow = create_workflow(
         workflow_type="infer",

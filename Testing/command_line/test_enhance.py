@@ -10,13 +10,14 @@ import SimpleITK as sitk
 from ctsgan.cli import main
 from ctsgan.geometry import upscaled_affine, voxel_spacing
 from ctsgan.io.files import read_volume, write_volume
+from ctsgan.models import scales
 
 
 def leftovers(folder):
     return [path for path in folder.rglob("*") if "partial" in path.name]
 
 
-@pytest.mark.parametrize("scale", [1, 2, 4])
+@pytest.mark.parametrize("scale", scales("light"))
 def test_a_volume_comes_out_finer_in_the_same_place(small_file, small_volume, tmp_path, scale, capsys):
     output = tmp_path / "out" / "fine.nii.gz"
     assert main(["enhance", str(small_file), str(output), "--scale", str(scale)]) == 0

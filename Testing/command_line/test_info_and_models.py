@@ -6,6 +6,7 @@ import pytest
 
 from ctsgan.cli import main
 from ctsgan.io.files import read_volume
+from ctsgan.models import scales
 
 
 def test_info_says_the_grid_that_enhance_then_writes(small_file, tmp_path, capsys):
@@ -33,7 +34,7 @@ def test_models_are_listed_with_size_scale_licence_and_quality(capsys):
     text = capsys.readouterr().out
     assert "light" in text
     assert "Apache-2.0" in text
-    for scale in (1, 2, 4):
+    for scale in scales("light"):
         assert re.search(rf"x{scale} +[\d.]+ MB +strength \w+ .*\d", text)
 
 

@@ -98,8 +98,9 @@ def start_from(
     """Go on from the newest checkpoint of ``output_dir``; else start from another run's averaged weights.
 
     From ``init_from``, another run's checkpoint or a weight file of the bundle, every tensor of the same name and
-    shape is taken, so that a generator for another scale hands on its body and keeps its own entrance. Weight files
-    hold the form for inference: they fit a network that is trained in that form (``network_def#collapsed``).
+    shape is taken, so that a generator for another scale hands on its body; its own entrance is new, and its exit
+    starts at zero again. Weight files hold the form for inference: they fit a network that is trained in that form
+    (``network_def#collapsed``).
 
     Raises:
         ValueError: if nothing in ``init_from`` fits the network.
@@ -118,6 +119,9 @@ def start_from(
         state = state.get("averaged", state)
         own = network.state_dict()
         taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        if len(taken) < len(own):
+            # a new entrance sends a trained exit noise to amplify; from zero, the body survives the first updates
+            taken = {name: value for name, value in taken.items() if not name.startswith("exit.")}
         if not taken:
             raise ValueError(f"no tensor of {init_from} fits the network")
         for model in (network, averaged.network):

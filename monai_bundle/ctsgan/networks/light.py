@@ -18,11 +18,13 @@ class AttentionBlock(nn.Module):
     """Three convolutions and the parameter-free attention of SPAN (Wan et al., CVPRW 2024).
 
     The attention is the last convolution's own output through an odd sigmoid: strong responses, edges
-    mostly, are passed on and weak ones are damped. Shape (B, features, H, W) in and out.
+    mostly, are passed on and weak ones are damped. Shape (B, features, H, W) in and out. With ``residual`` the
+    block's input is added to its output.
     """
 
-    def __init__(self, features: int, conv: type[nn.Module]) -> None:
+    def __init__(self, features: int, conv: type[nn.Module], residual: bool) -> None:
         super().__init__()
+        self.residual = residual
         self.conv1 = conv(features, features)
         self.conv2 = conv(features, features)
         self.conv3 = conv(features, features)
@@ -31,7 +33,8 @@ class AttentionBlock(nn.Module):
         """Returns the block's output and its first response, which the generator may use once more."""
         first = self.conv1(features)
         response = self.conv3(F.silu(self.conv2(F.silu(first))))
-        return (response + features) * (torch.sigmoid(response) - 0.5), first
+        attended = (response + features) * (torch.sigmoid(response) - 0.5)
+        return (attended + features if self.residual else attended), first
 
 
 class PlainConv2d(nn.Conv2d):
@@ -75,7 +78,10 @@ class LightGenerator(nn.Module):
         # body pixel
         self.reach = (3 * blocks + 4) * self.size_multiple
         self.entrance = conv(self.size_multiple**2, features)
-        self.blocks = nn.ModuleList(AttentionBlock(features, conv) for _ in range(blocks))
+        # without a finer grid to fill in there is little to learn at first, and blocks that only multiply would
+        # fade to zero before it is found
+        residual = scale == 1
+        self.blocks = nn.ModuleList(AttentionBlock(features, conv, residual) for _ in range(blocks))
         self.body_end = conv(features, features)
         self.fuse = nn.Conv2d(features * 4, features, 1)
         self.exit = PlainConv2d(features, 16)
