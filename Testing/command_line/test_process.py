@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -80,9 +81,10 @@ def test_cancelling_is_answered_at_once_and_leaves_nothing(environment, clinical
         "--progress",
         "slicer",
     ]
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    # a shell lets its background jobs ignore Ctrl-C, and the tests may be one
+    restore = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, env=environment, text=True, preexec_fn=restore, **pipes)
     for line in process.stdout:
         if line.startswith("<filter-progress>"):
             break
