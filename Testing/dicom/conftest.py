@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from dicom.ct_series import SERIES, cut_slices
+from dicom.ct_series import cut_slices
 
 
 @pytest.fixture(scope="session")
-def real_series() -> Path:
+def real_series(clinical_series: Path) -> Path:
     """20 slices of 512 x 512 in lossless JPEG 2000, anonymised: study, series and instance UIDs are empty."""
-    if not SERIES.is_dir():
-        pytest.skip(f"the example CT series is not in {SERIES}")
-    return SERIES
+    return clinical_series
 
 
 @pytest.fixture

@@ -1,19 +1,13 @@
 """A clinical CT, read by SimpleITK, as what the readers and writers here are measured against."""
 
-from pathlib import Path
-
 import pytest
 import SimpleITK as sitk
 
-EXAMPLE_CT = "data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom"
-
 
 @pytest.fixture(scope="session")
-def ct_folder():
+def ct_folder(clinical_series):
     """A series of one clinical CT."""
-    folder = Path(__file__).parents[2] / EXAMPLE_CT
-    assert folder.is_dir(), f"the example CT is not in {EXAMPLE_CT}; `make data` fetches it"
-    return folder
+    return clinical_series
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import torch
 from . import models
 from .enhancement import FIDELITY_MM, Progress, Resampling, Settings, enhance_slices, output_dtype, region_margin
 from .errors import CTError
-from .geometry import cropped_affine, grid_for_spacing, voxel_spacing
+from .geometry import cropped_affine, grid_for_spacing, upscaled_affine, voxel_spacing
 from .io.files import check_storable, read_volume, write_volume
 from .io.output import partial_output, require_space
 from .volume import Volume
@@ -157,14 +157,14 @@ def make_plan(shape: tuple[int, int, int], affine: np.ndarray, request: Request)
     if scale not in offered:
         choice = " or ".join(str(offer) for offer in offered)
         raise CTError(f"model {request.model} is not offered for x{scale}; choose --scale {choice}")
-    volume = Volume(np.empty((0, 0, 0)), affine).upscaled(np.empty((0, 0, 0)), scale)
+    fine_affine = upscaled_affine(affine, scale)
     upscaled = (cropped[0], scale * cropped[1], scale * cropped[2])
     if request.spacing_mm is None:
-        return Plan(box, scale, upscaled, volume.affine, None)
-    size, resampled = grid_for_spacing(upscaled, volume.affine, request.spacing_mm)
-    step = request.spacing_mm / volume.spacing_mm[:2]
+        return Plan(box, scale, upscaled, fine_affine, None)
+    size, resampled = grid_for_spacing(upscaled, fine_affine, request.spacing_mm)
+    step = request.spacing_mm / voxel_spacing(fine_affine)[:2]
     if size == upscaled[1:] and np.allclose(step, 1.0, atol=1e-6):
-        return Plan(box, scale, upscaled, volume.affine, None)
+        return Plan(box, scale, upscaled, fine_affine, None)
     return Plan(box, scale, (cropped[0], *size), resampled, Resampling(size, (float(step[1]), float(step[0]))))
 
 
