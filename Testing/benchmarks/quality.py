@@ -1,10 +1,10 @@
 """Fidelity of the shipped models on CT that did not train them, beside interpolation.
 
-    python Testing/benchmarks/quality.py FOLDER_OF_NIFTI [--scale 4 2 1] [--preset area portable bicubic]
+    python Testing/benchmarks/quality.py FOLDER [--scale 4 2 1] [--preset area portable bicubic] [--by-file]
 
 Each reference slice is degraded by a fixed protocol (see ``ctsgan.degradation.preset``) and enhanced with the
-default settings of ``ctsgan enhance``. Printed are means over slices, beside bicubic interpolation (x1: beside
-the degraded slice itself).
+default settings of ``ctsgan enhance``. Printed are means over slices, beside bicubic interpolation (x1, where only
+"portable" is measured: beside the degraded slice itself).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ctsgan.data import load_slices
 from ctsgan.degradation import PRESETS, preset
 from ctsgan.enhancement import FIDELITY_MM, Settings, enhance_slices
 from ctsgan.intensity import HU_MAX, HU_MIN
+from ctsgan.io.files import find_volumes
 from ctsgan.metrics import bias, body_mask, psnr, rmse, ssim
 from ctsgan.models import load_generator
 from ctsgan.resample import resample_slices
@@ -51,8 +52,8 @@ def degrade(volume: dict, name: str, scale: int, seed: int) -> np.ndarray:
 
 def measure(
     volumes: list[dict], model: str, scale: int, name: str, fidelity_mm: float | None = FIDELITY_MM
-) -> dict[str, np.ndarray]:
-    """:data:`SCORES` of each slice, shape (slices, scores), for interpolation and for a model, by method.
+) -> dict[str, list[np.ndarray]]:
+    """:data:`SCORES` of each slice, shape (slices, scores), for interpolation and for a model, by method and volume.
 
     Args:
         volumes: as :func:`ctsgan.data.load_slices` returns them.
@@ -63,28 +64,37 @@ def measure(
     """
     network = load_generator(model, scale)
     baseline = "bicubic" if scale > 1 else "input"
-    rows: dict[str, list[list[float]]] = {baseline: [], model: []}
+    scores: dict[str, list[np.ndarray]] = {baseline: [], model: []}
     for seed, volume in enumerate(volumes):
         low = degrade(volume, name, scale, seed)
         spacing = tuple(scale * mm for mm in volume["spacing_mm"])
         fine = enhance_slices(low, spacing, network, Settings(fidelity_mm=fidelity_mm))
         for method, images in ((baseline, interpolate(low, scale)), (model, fine)):
+            rows = []
             for image, reference in zip(images, volume["slices"].numpy(), strict=True):
                 body = body_mask(reference)
-                rows[method].append([score(image, reference, body) for score in SCORES.values()])
-    return {method: np.array(scores) for method, scores in rows.items()}
+                rows.append([score(image, reference, body) for score in SCORES.values()])
+            scores[method].append(np.array(rows))
+    return scores
+
+
+def print_row(scale: str, case: str, method: str, scores: np.ndarray) -> None:
+    """One row of the table: means over slices of ``scores`` (slices, scores)."""
+    means = " | ".join(f"{value:.3f}" for value in scores.mean(axis=0))
+    print(f"| {scale} | {case} | {method} | {means} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="light")
-    parser.add_argument("--scale", type=int, nargs="+", default=[4, 2])
+    parser.add_argument("--scale", type=int, nargs="+", default=[4, 2, 1])
     parser.add_argument("--preset", nargs="+", default=list(PRESETS), choices=PRESETS)
+    parser.add_argument("--by-file", action="store_true", help="means of each file too")
     parser.add_argument("--every", type=int, default=1, help="take every n-th slice of a volume")
     parser.add_argument("--fidelity", type=float, default=FIDELITY_MM, help="0 is off")
     arguments = parser.parse_args()
-    volumes = load_slices(arguments.folder)
+    volumes = load_slices(find_volumes(arguments.folder))
     for volume in volumes:
         volume["slices"] = volume["slices"][:: arguments.every]
     print(f"{sum(len(volume['slices']) for volume in volumes)} slices of {len(volumes)} files")
@@ -93,8 +103,10 @@ def main() -> None:
     for scale in arguments.scale:
         for name in arguments.preset if scale > 1 else ["portable"]:
             for method, scores in measure(volumes, arguments.model, scale, name, arguments.fidelity or None).items():
-                means = " | ".join(f"{value:.3f}" for value in scores.mean(axis=0))
-                print(f"| x{scale} | {name} | {method} | {means} |", flush=True)
+                if arguments.by_file:
+                    for volume, rows in zip(volumes, scores, strict=True):
+                        print_row(f"x{scale}", f"{name}, {volume['name']}", method, rows)
+                print_row(f"x{scale}", name, method, np.concatenate(scores))
 
 
 if __name__ == "__main__":

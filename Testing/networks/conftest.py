@@ -27,7 +27,7 @@ def rrdb(scale: int) -> nn.Module:
 
 
 def light(scale: int) -> nn.Module:
-    return LightGenerator(scale, features=16, blocks=2, collapsed=False)
+    return LightGenerator(scale, features=16, blocks=2)
 
 
 @pytest.fixture(params=[rrdb, light], ids=["rrdb", "light"])

@@ -38,10 +38,7 @@ def publish(
     entry = content["models"][model]
     architecture = getattr(networks, entry["architecture"])
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
-    trained = architecture(scale=scale, **entry["arguments"], **entry["training_arguments"])
-    if state.keys() != trained.state_dict().keys():
-        # trained further in the form for inference
-        trained = architecture(scale=scale, **entry["arguments"])
+    trained = architecture(scale=scale, **entry["arguments"])
     trained.load_state_dict(state)
     buffer = io.BytesIO()
     torch.save(networks.fold(trained).state_dict(), buffer)

@@ -1,7 +1,10 @@
-"""What MONAI's trainer lacks for these networks: CPU mixed precision, an average of the weights, windowed scores."""
+"""What MONAI's trainer lacks for these networks: CPU mixed precision, an average of the weights, safe stops."""
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,22 @@ from monai.inferers import Inferer
 from monai.utils.enums import CommonKeys
 from torch import nn
 
+from .data import PatchBatches
+from .errors import CTError
 from .intensity import from_network_range
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def is_first_process() -> bool:
+    """Whether this process writes and prints, among those that train together."""
+    return not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+
+
+def loss_of(engine: Engine) -> torch.Tensor:
+    """The loss of a trainer's last update, a scalar."""
+    output = engine.state.output
+    return torch.as_tensor((output[0] if isinstance(output, list) else output)[CommonKeys.LOSS]).detach()
 
 
 class AutocastInferer(Inferer):
@@ -54,13 +72,19 @@ class AveragedWeights:
         self._handler.attach(engine, event=Events.ITERATION_COMPLETED)
 
 
-def windowed(window_hu: Sequence[float]) -> Callable[[Any], tuple[list[torch.Tensor], list[torch.Tensor]]]:
-    """An ``output_transform`` for MONAI's image metrics: prediction and label clipped to a window, as [0, 1]."""
+def windowed(window_hu: Sequence[float], in_hu: bool = False) -> Callable[[Any], tuple[Any, Any]]:
+    """An ``output_transform`` for MONAI's image metrics: prediction and label clipped to a window.
+
+    Args:
+        window_hu: lower and upper end in HU.
+        in_hu: give HU; otherwise the window becomes [0, 1].
+    """
     low, high = window_hu
+    width = 1.0 if in_hu else high - low
 
     def transform(output: Any) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         prediction, label = (
-            [((from_network_range(item[key].float()).clamp(low, high)) - low) / (high - low) for item in output]
+            [(from_network_range(item[key].float()).clamp(low, high) - low) / width for item in output]
             for key in (CommonKeys.PRED, CommonKeys.LABEL)
         )
         return prediction, label
@@ -82,39 +106,164 @@ class LogMetrics:
         engine.add_event_handler(Events.COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        scores = "  ".join(f"{name} {value:.3f}" for name, value in engine.state.metrics.items())
-        print(f"validation {self.name}: {scores}", flush=True)
+        if is_first_process():
+            scores = "  ".join(f"{name} {value:.3f}" for name, value in engine.state.metrics.items())
+            print(f"validation {self.name}: {scores}", flush=True)
 
 
-def start_from(
-    output_dir: str | Path,
-    init_from: str | Path,
-    network: nn.Module,
-    averaged: AveragedWeights,
-    optimizer: torch.optim.Optimizer,
-    lr_scheduler: Any,
-    trainer: Engine,
-) -> None:
-    """Go on from the newest checkpoint of ``output_dir``; else start from another run's averaged weights.
+class LogProgress:
+    """A MONAI handler that prints one line an epoch: updates, mean loss, pace, time left, share of time spent waiting
+    for data."""
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.EPOCH_STARTED, self._start)
+        engine.add_event_handler(Events.GET_BATCH_STARTED, self._ask)
+        engine.add_event_handler(Events.GET_BATCH_COMPLETED, self._receive)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._count)
+        # before handlers that validate, whose time is not the training's
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._report)
+
+    def _start(self, engine: Engine) -> None:
+        self.began = time.perf_counter()
+        self.waited, self.updates, self.losses = 0.0, 0, 0.0
+
+    def _ask(self, engine: Engine) -> None:
+        self.asked = time.perf_counter()
+
+    def _receive(self, engine: Engine) -> None:
+        self.waited += time.perf_counter() - self.asked
+
+    def _count(self, engine: Engine) -> None:
+        self.updates += 1
+        self.losses += loss_of(engine).item()
+
+    def _report(self, engine: Engine) -> None:
+        state, seconds = engine.state, time.perf_counter() - self.began
+        left = (state.max_epochs * state.epoch_length - state.iteration) * seconds / self.updates
+        loss = torch.tensor(self.losses / self.updates, device=loss_of(engine).device)
+        if torch.distributed.is_initialized():
+            # each process has seen its own part of every batch
+            torch.distributed.all_reduce(loss)
+            loss /= torch.distributed.get_world_size()
+        if is_first_process():
+            print(
+                f"update {state.iteration}: loss {loss.item():.4f}, "
+                f"{self.updates / seconds:.2f} updates/s, {100 * self.waited / seconds:.0f} % of the time for data, "
+                f"{left / 60:.0f} min left",
+                flush=True,
+            )
+
+
+class StopAtNaN:
+    """A MONAI handler that ends training at the first loss or gradient that is not a number.
+
+    Args:
+        network: whose gradients are looked at.
+
+    Raises:
+        CTError: from the update in question; the last checkpoint is from before it.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        values = [loss_of(engine)]
+        values += [weight.grad.sum() for weight in self.network.parameters() if weight.grad is not None]
+        if not torch.stack([value.float().to(values[-1].device) for value in values]).isfinite().all():
+            raise CTError(
+                f"loss or gradient is not a number at update {engine.state.iteration}; start again from the last "
+                "checkpoint with a smaller learning_rate, or with mixed_precision off"
+            )
+
+
+class Checkpoints:
+    """A MONAI handler that keeps the newest state of a run: every few minutes, at SIGTERM, and at the end.
+
+    The file appears by rename, so that a run that is killed while it writes keeps the one before. After SIGTERM the
+    update at hand is finished and saved, then training ends.
+
+    Args:
+        folder: where :data:`CHECKPOINT` is kept.
+        parts: what is saved, each with ``state_dict``.
+        minutes: between two checkpoints.
+    """
+
+    def __init__(self, folder: str | Path, parts: dict[str, Any], minutes: float = 5.0) -> None:
+        self.path = Path(folder) / CHECKPOINT
+        self.parts = parts
+        self.minutes = minutes
+        self._terminated = False
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._after_update)
+        engine.add_event_handler(Events.COMPLETED, self._finish)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._restore_signal)
+
+    def save(self) -> None:
+        """Write the checkpoint now."""
+        if not is_first_process():
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        torch.save({name: part.state_dict() for name, part in self.parts.items()}, partial)
+        partial.replace(self.path)
+        self._saved = time.monotonic()
+
+    def _start(self, engine: Engine) -> None:
+        self._saved = time.monotonic()
+        self._previous = signal.signal(signal.SIGTERM, self._note_signal)
+
+    def _note_signal(self, number: int, frame: Any) -> None:
+        self._terminated = True
+
+    def _after_update(self, engine: Engine) -> None:
+        if self._terminated:
+            print(f"stopped at update {engine.state.iteration}; the same command goes on from there", flush=True)
+            engine.terminate()
+        elif time.monotonic() - self._saved > 60 * self.minutes:
+            self.save()
+
+    def _finish(self, engine: Engine) -> None:
+        self.save()
+        self._restore_signal(engine)
+
+    def _restore_signal(self, engine: Engine, error: BaseException | None = None) -> None:
+        signal.signal(signal.SIGTERM, self._previous)
+        if error is not None:
+            raise error
+
+
+def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBatches, trainer: Engine) -> None:
+    """Go on from a run's checkpoint, where there is one; else start from another run's averaged weights.
 
     From ``init_from``, another run's checkpoint or a weight file of the bundle, every tensor of the same name and
     shape is taken, so that a generator for another scale hands on its body; its own entrance is new, and its exit
-    starts at zero again. Weight files hold the form for inference: they fit a network that is trained in that form
-    (``network_def#collapsed``).
+    starts at zero again.
+
+    Args:
+        checkpoints: of this run, with ``network``, ``averaged`` and ``trainer`` among its parts.
+        init_from: "" for none.
+        batches: the data, which goes on with the batch that comes next.
+        trainer: the engine.
 
     Raises:
-        ValueError: if nothing in ``init_from`` fits the network.
+        CTError: if nothing in ``init_from`` fits the network.
     """
-    checkpoints = sorted(Path(output_dir).glob("checkpoint_*.pt"), key=lambda path: path.stat().st_mtime)
-    if checkpoints:
-        state = torch.load(checkpoints[-1], map_location="cpu", weights_only=True)
-        parts = {"network": network, "averaged": averaged.network, "optimizer": optimizer}
+    if checkpoints.path.exists():
+        state = torch.load(checkpoints.path, map_location="cpu", weights_only=True)
         wanted = trainer.state.max_epochs
-        Checkpoint.load_objects({**parts, "lr_scheduler": lr_scheduler, "trainer": trainer}, state)
+        Checkpoint.load_objects(checkpoints.parts, state)
         # the checkpoint's own end must not be the end of this run
         trainer.state.max_epochs = wanted
-        print(f"going on from {checkpoints[-1]}", flush=True)
+        batches.next_batch = trainer.state.iteration
+        print(f"going on from {checkpoints.path} at update {trainer.state.iteration}", flush=True)
     elif init_from:
+        network, averaged = checkpoints.parts["network"], checkpoints.parts["averaged"]
         state = torch.load(init_from, map_location="cpu", weights_only=True)
         state = state.get("averaged", state)
         own = network.state_dict()
@@ -123,7 +272,7 @@ def start_from(
             # a new entrance sends a trained exit noise to amplify; from zero, the body survives the first updates
             taken = {name: value for name, value in taken.items() if not name.startswith("exit.")}
         if not taken:
-            raise ValueError(f"no tensor of {init_from} fits the network")
-        for model in (network, averaged.network):
+            raise CTError(f"no tensor of {init_from} fits the network; give a checkpoint of the same architecture")
+        for model in (network, averaged):
             model.load_state_dict(taken, strict=False)
         print(f"{len(taken)} of {len(own)} tensors taken from {init_from}", flush=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .collapsible import CollapsibleConv2d
 from .rrdb import DenseBlock
 
 
@@ -16,8 +14,7 @@ def fold(network: nn.Module) -> nn.Module:
     """A copy in evaluation mode that computes the same with plain convolutions only.
 
     Batch normalisation goes into the convolutions before it, which leaves the parameters of
-    ``CTsGANGenerator(..., batch_norm=False)``, an ESRGAN; collapsible convolutions are collapsed, which leaves
-    those of ``LightGenerator(..., collapsed=True)``.
+    ``CTsGANGenerator(..., batch_norm=False)``, an ESRGAN. A generator without it is copied as it is.
 
     Args:
         network: any generator of this package, folded already or not. It stays as it is.
@@ -27,14 +24,10 @@ def fold(network: nn.Module) -> nn.Module:
         network in evaluation mode.
     """
     folded = copy.deepcopy(network).eval()
-    # collapse() draws initial weights: folding amid a training run must not shift the run's random numbers
-    with torch.random.fork_rng(devices=[]):
-        for module in list(folded.modules()):
-            if isinstance(module, DenseBlock):
-                _fold_normalisations(module)
-            for name, child in list(module.named_children()):
-                if isinstance(child, CollapsibleConv2d):
-                    setattr(module, name, child.collapse().to(child.skip))
+    for module in folded.modules():
+        if isinstance(module, DenseBlock):
+            _fold_normalisations(module)
+    # what was put in the place of a normalisation is new
     return folded.eval()
 
 

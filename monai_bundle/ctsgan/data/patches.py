@@ -1,0 +1,136 @@
+"""An endless stream of training batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+from ..degradation import Degradation
+from ..errors import CTError
+from ..filters import footprint_mean, gaussian_blur
+from ..intensity import to_network_range
+
+
+class PatchBatches(IterableDataset):
+    """An endless stream of batches: sharp patches of real slices and their degraded counterparts.
+
+    A volume is drawn with a chance that grows with the root of its number of slices, so that patients of whom
+    there is one slice count; then a slice, a place (again, up to four times, while there is only air) and one
+    of the eight flips and quarter turns. Each patch of a batch has a degradation of its own.
+
+    Scanners differ more than the patients of one dataset show: a soft kernel and a large pixel leave edges smooth
+    and noise low. So now and then the sharp patch is the footprint mean of one twice as large, or is smoothed
+    first.
+
+    Everything that is drawn for a patch follows from the seed, the number of its batch and its place in the batch
+    alone. A run that goes on at batch n (``next_batch``) therefore sees what it would have seen without a stop, and
+    several processes see together the batches of one process.
+
+    Args:
+        volumes: as :func:`load_slices` returns them.
+        degradation: what makes the input from the sharp patch.
+        patch_size: pixels of the *input* patch along each axis.
+        batch_size: patches a batch of this process.
+        device: where patches are made. Slices are kept there too, if they leave half of a GPU's free memory free.
+        seed: of everything that is drawn.
+        coarser_prob: how often the sharp patch has pixels of twice the size.
+        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 1.5 of its pixels.
+        rank: number of this process among ``world_size``; each makes its own part of every batch.
+        world_size: processes that train together.
+
+    Attributes:
+        next_batch: number of the batch that comes next.
+
+    Raises:
+        CTError: if slices are smaller than a patch.
+
+    Yields:
+        ``image`` (B, 1, patch_size, patch_size) and ``label`` (B, 1, factor patch_size, factor patch_size),
+        both in the networks' range.
+    """
+
+    MARGIN = 4
+    """Input pixels around a patch that are degraded with it and cut away, so that the blur sees no edge."""
+
+    def __init__(
+        self,
+        volumes: list[dict[str, Any]],
+        degradation: Degradation,
+        patch_size: int = 32,
+        batch_size: int = 16,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+        coarser_prob: float = 0.15,
+        softer_prob: float = 0.1,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.degradation = degradation
+        self.patch_size = patch_size
+        self.batch_size = batch_size
+        self.device = torch.device(device)
+        self.seed = seed
+        self.coarser_prob = coarser_prob
+        self.softer_prob = softer_prob
+        self.rank, self.world_size = rank, world_size
+        self.next_batch = 0
+        self.size = degradation.factor * (patch_size + 2 * self.MARGIN)
+        for volume in volumes:
+            rows, columns = volume["slices"].shape[1:]
+            if min(rows, columns) < self.size:
+                raise CTError(
+                    f"the slices of {volume['name']} have {rows} x {columns} pixels, and a patch takes {self.size}; "
+                    "leave the volume out or set a smaller patch_size"
+                )
+        self.volumes = self._near(volumes)
+        chances = np.sqrt([len(volume["slices"]) for volume in volumes])
+        self.chances = chances / chances.sum()
+
+    def _near(self, volumes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self.device.type == "cuda":
+            needed = sum(volume["slices"].nbytes for volume in volumes)
+            if 2 * needed < torch.cuda.mem_get_info(self.device)[0]:
+                return [{**volume, "slices": volume["slices"].to(self.device)} for volume in volumes]
+        return volumes
+
+    def _sharp_patch(self, random: np.random.RandomState) -> tuple[torch.Tensor, tuple[float, float]]:
+        volume = self.volumes[random.choice(len(self.volumes), p=self.chances)]
+        image = volume["slices"][random.randint(len(volume["slices"]))]
+        coarser = 2 if random.random_sample() < self.coarser_prob and 2 * self.size <= min(image.shape) else 1
+        spacing_mm = tuple(coarser * mm for mm in volume["spacing_mm"])
+        size = coarser * self.size
+        for _ in range(4):
+            row, column = (random.randint(extent - size + 1) for extent in image.shape)
+            patch = image[row : row + size, column : column + size]
+            if (patch > -900).float().mean() > 0.2:
+                break
+        patch = footprint_mean(patch.to(self.device).float()[None], coarser)
+        if random.random_sample() < self.softer_prob:
+            patch = gaussian_blur(patch, random.uniform(0.5, 1.5) * float(np.mean(spacing_mm)), spacing_mm)
+        patch = patch.round()
+        if random.randint(2):
+            patch, spacing_mm = patch.transpose(1, 2), spacing_mm[::-1]
+        flips = [axis for axis in (1, 2) if random.randint(2)]
+        return (patch.flip(flips) if flips else patch), spacing_mm
+
+    def batch(self, number: int) -> dict[str, torch.Tensor]:
+        """This process's part of the batch with that number."""
+        inner = slice(self.MARGIN, -self.MARGIN)
+        outer = slice(self.MARGIN * self.degradation.factor, -self.MARGIN * self.degradation.factor)
+        images, labels = [], []
+        for index in range(self.rank * self.batch_size, (self.rank + 1) * self.batch_size):
+            random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([self.seed, number, index])))
+            self.degradation.set_random_state(state=random)
+            sharp, spacing_mm = self._sharp_patch(random)
+            images.append(self.degradation(sharp, spacing_mm)[:, inner, inner])
+            labels.append(sharp[:, outer, outer])
+        return {"image": to_network_range(torch.stack(images)), "label": to_network_range(torch.stack(labels))}
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        while True:
+            self.next_batch += 1
+            yield self.batch(self.next_batch - 1)
