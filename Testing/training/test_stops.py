@@ -15,8 +15,8 @@ BUNDLE = Path(__file__).resolve().parents[2] / "monai_bundle"
 SETTINGS = {"max_epochs": 2, "epoch_length": 15, "patch_size": 8, "val_interval": 100}
 
 
-def launch(dataset, output, *launcher, configs=("train_psnr.json",), **settings):
-    """Start training as a user does, in a process of its own."""
+def launch(dataset, output, *launcher, configs=("train_psnr.json",), threads=None, **settings):
+    """Start training as a user does, in a process of its own; ``None`` gives it as many threads as this one has."""
     arguments = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
     return subprocess.Popen(
         [
@@ -26,7 +26,7 @@ def launch(dataset, output, *launcher, configs=("train_psnr.json",), **settings)
             *("--output_dir", str(output), *arguments),
         ],
         cwd=BUNDLE,
-        env={**os.environ, "PYTHONPATH": str(BUNDLE), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(BUNDLE), "OMP_NUM_THREADS": str(threads or torch.get_num_threads())},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -74,7 +74,9 @@ def test_two_processes_train_as_one_with_the_double_batch(dataset, tmp_path):
         ("one", (), ("train_psnr.json",), 4),
         ("two", torchrun, ("train_psnr.json", "train_distributed.json"), 2),
     ):
-        process = launch(dataset, tmp_path / name, *launcher, configs=configs, batch_size=batch_size, **settings)
+        process = launch(
+            dataset, tmp_path / name, *launcher, configs=configs, threads=1, batch_size=batch_size, **settings
+        )
         try:
             output = process.communicate(timeout=400)[0]
         finally:
