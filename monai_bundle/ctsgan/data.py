@@ -12,7 +12,7 @@ import torch
 from monai.transforms import Randomizable
 from torch.utils.data import IterableDataset
 
-from .degradation import Degradation
+from .degradation import Chain
 from .intensity import HU_MAX, HU_MIN, to_network_range
 
 
@@ -44,7 +44,8 @@ class PatchBatches(IterableDataset, Randomizable):
 
     A volume is drawn with a chance that grows with the root of its number of slices, so that patients of whom
     there is one slice count; then a slice, a place (again, up to four times, while there is only air) and one
-    of the eight flips and quarter turns. Each patch of a batch has a degradation of its own.
+    of the eight flips and quarter turns. Each patch of a batch has a degradation of its own, and is degraded with
+    ``degradation.margin`` input pixels around it, which are cut away, so that a blur sees no edge.
 
     Args:
         volumes: as :func:`load_slices` returns them.
@@ -59,13 +60,10 @@ class PatchBatches(IterableDataset, Randomizable):
         both in the networks' range.
     """
 
-    MARGIN = 4
-    """Input pixels around a patch that are degraded with it and cut away, so that the blur sees no edge."""
-
     def __init__(
         self,
         volumes: list[dict[str, Any]],
-        degradation: Degradation,
+        degradation: Chain,
         patch_size: int = 32,
         batch_size: int = 16,
         device: str | torch.device = "cpu",
@@ -83,7 +81,7 @@ class PatchBatches(IterableDataset, Randomizable):
     def _sharp_patch(self) -> tuple[torch.Tensor, tuple[float, float]]:
         volume = self.volumes[self.R.choice(len(self.volumes), p=self.chances)]
         image = volume["slices"][self.R.randint(len(volume["slices"]))]
-        size = self.degradation.factor * (self.patch_size + 2 * self.MARGIN)
+        size = self.degradation.factor * (self.patch_size + 2 * self.degradation.margin)
         for _ in range(4):
             row, column = (self.R.randint(extent - size + 1) for extent in image.shape)
             patch = image[row : row + size, column : column + size]
@@ -96,9 +94,11 @@ class PatchBatches(IterableDataset, Randomizable):
         return (patch.flip(flips) if flips else patch)[None], volume["spacing_mm"]
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        inner = slice(self.MARGIN, -self.MARGIN)
-        outer = slice(self.MARGIN * self.degradation.factor, -self.MARGIN * self.degradation.factor)
+        margin = self.degradation.margin
+        inner = slice(margin, -margin)
+        outer = slice(margin * self.degradation.factor, -margin * self.degradation.factor)
         while True:
+            self.degradation.next_batch()
             images, labels = [], []
             for _ in range(self.batch_size):
                 sharp, spacing_mm = self._sharp_patch()
@@ -111,7 +111,7 @@ class PatchBatches(IterableDataset, Randomizable):
 
 
 def validation_pairs(
-    volumes: list[dict[str, Any]], degradation: Degradation, slices_a_volume: int = 2, crop: int = 256, seed: int = 0
+    volumes: list[dict[str, Any]], degradation: Chain, slices_a_volume: int = 2, crop: int = 256, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Fixed pairs from the middle of evenly spaced slices, degraded with one seed, for curves while training.
 
