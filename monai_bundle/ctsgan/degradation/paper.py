@@ -194,7 +194,7 @@ class RandJpeg(RandomizableTransform):
             outside the drawn one pass unchanged.
         prob: how often it is applied.
         real: through a JPEG file made by Pillow, on the processor, in place of the tensors' own computation, which
-            differs by about a tenth of a grey value, runs on any device and has a gradient.
+            differs by a tenth to a fifth of a grey value, runs on any device and has a gradient.
     """
 
     def __init__(
