@@ -13,8 +13,8 @@ from .scanner import (
     RandRings,
     RandStreaks,
     RandThickSlices,
-    ScannerDegradation,
 )
+from .small_scanner import ScannerDegradation
 from .transforms import RandBlur, RandNoise, RandReduce
 
 __all__ = [

@@ -91,8 +91,9 @@ def poisson_noise(
     """Add the shot noise of a picture: brightness in the window counted in 255 steps, as Real-ESRGAN models it.
 
     With v = (HU - low) / (high - low), clipped to 0..1, the noise is ``scale`` (P(255 v) / 255 - v) windows, where
-    P draws from a Poisson distribution: at the window's upper end its standard deviation is scale / sqrt(255) of
-    the window's width, at the lower end none. It is a picture's noise, not a scanner's: attenuation is not a count.
+    P draws from a Poisson distribution (Real-ESRGAN counts to the number of values in use, mostly 256). At the
+    window's upper end its standard deviation is scale / sqrt(255) of the window's width, at the lower end none. It is
+    a picture's noise, not a scanner's: attenuation is not a count.
 
     Args:
         image: (..., H, W) in HU; values outside the window get the noise of its nearer end.

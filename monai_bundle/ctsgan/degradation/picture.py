@@ -22,7 +22,7 @@ from ..volume import Volume
 from . import acquisition, jpeg, kernels, operators
 from .high_order import HighOrderDegradation
 from .pipeline import PRESETS, preset
-from .scanner import ScannerDegradation
+from .small_scanner import ScannerDegradation
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels of the slice."""

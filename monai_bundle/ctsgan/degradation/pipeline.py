@@ -9,7 +9,7 @@ from monai.transforms import Randomizable
 
 from .chain import Chain, whole_hu
 from .high_order import HighOrderDegradation
-from .scanner import ScannerDegradation
+from .small_scanner import ScannerDegradation
 from .transforms import RandBlur, RandNoise, RandReduce
 
 PROTOCOLS = ("area", "portable", "bicubic")
