@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ctsgan.data import load_slices
-from ctsgan.degradation import PRESETS, preset
+from ctsgan.degradation import PRESETS, PROTOCOLS, preset
 from ctsgan.enhancement import FIDELITY_MM, Settings, enhance_slices
 from ctsgan.intensity import HU_MAX, HU_MIN
 from ctsgan.io.files import find_volumes
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="light")
     parser.add_argument("--scale", type=int, nargs="+", default=[4, 2, 1])
-    parser.add_argument("--preset", nargs="+", default=list(PRESETS), choices=PRESETS)
+    parser.add_argument("--preset", nargs="+", default=list(PROTOCOLS), choices=PRESETS)
     parser.add_argument("--by-file", action="store_true", help="means of each file too")
     parser.add_argument("--every", type=int, default=1, help="take every n-th slice of a volume")
     parser.add_argument("--fidelity", type=float, default=FIDELITY_MM, help="0 is off")

@@ -11,6 +11,9 @@ from . import __version__
 from .errors import CTError
 from .progress import STYLES, progress_display
 
+DEGRADATIONS = ("area", "portable", "bicubic", "scanner", "paper")
+"""``ctsgan.degradation.PRESETS``, here so that ``--help`` need not load PyTorch."""
+
 
 def _fidelity(text: str) -> float | None:
     if text == "off":
@@ -28,6 +31,24 @@ def _positive(text: str) -> int:
     return number
 
 
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _add_reading_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--series", metavar="UID|NUMBER", help="which DICOM series of a folder")
+    group.add_argument("--force", action="store_true", help="go on where the input does not look like a CT")
+    group.add_argument("--fill", type=float, metavar="HU", help="put this in the place of NaN and Inf")
+
+
+def _add_writing_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
+    group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+
+
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to do")
     what.add_argument(
@@ -40,9 +61,7 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
         "--fidelity", type=_fidelity, default="10", metavar="MM|off", help="regions wider than this keep their mean HU"
     )
     what.add_argument("--roi", metavar="I0:I1,J0:J1,K0:K1", help="only these columns, rows and slices (voxels)")
-    what.add_argument("--series", metavar="UID|NUMBER", help="which DICOM series of a folder")
-    what.add_argument("--force", action="store_true", help="go on where the input does not look like a CT")
-    what.add_argument("--fill", type=float, metavar="HU", help="put this in the place of NaN and Inf")
+    _add_reading_options(what)
     how = parser.add_argument_group("how to compute it")
     how.add_argument("--tile", type=_positive, metavar="N", help="window edge in pixels; less memory, same result")
     how.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
@@ -68,10 +87,22 @@ def build_parser() -> argparse.ArgumentParser:
     enhance.add_argument("output", type=Path, help="a file of these kinds, or a folder")
     _add_request_options(enhance)
     out = enhance.add_argument_group("input and output")
-    out.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
-    out.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    _add_writing_options(out)
     out.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
     enhance.set_defaults(run=_enhance)
+
+    degrade = commands.add_parser("degrade", help="make a volume coarser, blurrier and noisier, to try things on")
+    degrade.add_argument("input", type=Path, help="a volume or a DICOM series folder, as for enhance")
+    degrade.add_argument("output", type=Path, help="a file, or a folder")
+    what = degrade.add_argument_group("what to do")
+    what.add_argument("--preset", choices=DEGRADATIONS, default="scanner", help="what happens to it (default scanner)")
+    what.add_argument(
+        "--scale", type=int, choices=(1, 2, 4), default=2, help="pixels become this much wider (default 2)"
+    )
+    what.add_argument("--seed", type=_seed, default=0, metavar="N", help="same seed, same voxels (default 0)")
+    _add_reading_options(what)
+    _add_writing_options(degrade.add_argument_group("input and output"))
+    degrade.set_defaults(run=_degrade)
 
     info = commands.add_parser("info", help="say what enhance would do, without doing it")
     info.add_argument("input", type=Path)
@@ -166,6 +197,35 @@ def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[P
         names = ", ".join(str(volume.relative_to(source)) for volume in failed)
         raise CTError(f"{len(failed)} of {len(volumes)} volumes were not enhanced: {names}")
     return 0
+
+
+def _degrade(arguments: argparse.Namespace) -> int:
+    from .cancel import run_cancellable
+
+    return run_cancellable(lambda: _degrade_volume(arguments), watch_stdin=arguments.progress == "slicer")
+
+
+def _degrade_volume(arguments: argparse.Namespace) -> int:
+    source: Path = arguments.input
+    with progress_display(arguments.progress, source.name) as progress:
+        from .degradation.volumes import DegradeRequest, degrade_file
+
+        request = DegradeRequest(
+            preset=arguments.preset,
+            scale=arguments.scale,
+            seed=arguments.seed,
+            series=arguments.series,
+            force=arguments.force,
+            fill=arguments.fill,
+            overwrite=arguments.overwrite,
+        )
+        report = degrade_file(source, _target(source, arguments.output), request, progress, _notice)
+    print(report)
+    return 0
+
+
+def _notice(sentence: str) -> None:
+    print(f"ctsgan: {sentence}", file=sys.stderr, flush=True)
 
 
 def _info(arguments: argparse.Namespace) -> int:

@@ -39,8 +39,11 @@ class Volume:
         """Distance between voxels along (column, row, slice), shape (3,), mm."""
         return voxel_spacing(self.affine)
 
-    def upscaled(self, voxels: np.ndarray, scale: int) -> Volume:
-        """The same patient in the same place with ``voxels`` of ``scale`` times as many rows and columns."""
+    def upscaled(self, voxels: np.ndarray, scale: float) -> Volume:
+        """The same patient in the same place with ``voxels`` of ``scale`` times as many rows and columns.
+
+        A scale below 1 is the way back: 1 / 2 for half as many.
+        """
         origins = self.slice_origins
         if origins is not None:
             origins = origins + half_pixel_shift(self.affine, (scale, scale))

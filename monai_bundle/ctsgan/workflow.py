@@ -1,9 +1,10 @@
-"""From a file to an enhanced file: read, plan, enhance, write."""
+"""From a file to a file: read, plan, enhance, write."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -217,23 +218,68 @@ def _with_margin(first: int, last: int, size: int, margin: int, multiple: int) -
 
 @dataclass(frozen=True)
 class Report:
-    """What was written where, and how long reading, enhancing and writing took, in seconds."""
+    """What was written where, and how long reading, computing and writing took, in seconds."""
 
     output: Path
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     read_s: float
-    enhance_s: float
+    compute_s: float
     write_s: float
 
     def __str__(self) -> str:
         slices, rows, columns = self.shape
-        total = self.read_s + self.enhance_s + self.write_s
+        total = self.read_s + self.compute_s + self.write_s
         spacing = " x ".join(f"{mm:.4g}" for mm in self.spacing_mm)
         return (
             f"{self.output}: {columns} x {rows} x {slices} voxels of {spacing} mm in {total:.1f} s "
-            f"({self.enhance_s / slices:.2f} s a slice)"
+            f"({self.compute_s / slices:.2f} s a slice)"
         )
+
+
+def process_file(
+    source: Path,
+    target: Path,
+    prepare: Callable[[Volume], tuple[tuple[int, int, int], str]],
+    process: Callable[[Volume], Volume],
+    *,
+    series: str | None = None,
+    force: bool = False,
+    fill: float | None = None,
+    overwrite: bool = False,
+    purpose: str = "enhanced",
+) -> Report:
+    """Read ``source``, process it and write ``target``, which appears only when it is complete.
+
+    Args:
+        source, target: files, or folders of a DICOM series.
+        prepare: from what was read to the shape (slices, rows, columns) that will come out and one line for its
+            header; it refuses what cannot be done before anything is computed.
+        process: from what was read to what is written.
+        series, force, fill, overwrite: see :class:`Request`.
+        purpose: see :func:`ctsgan.io.files.write_volume`.
+
+    Raises:
+        CTError: for anything the user can mend; nothing is left behind then.
+    """
+    started = time.monotonic()
+    with partial_output(target, overwrite=overwrite, source=source) as partial:
+        volume = read_volume(source, series=series, force=force, fill=fill)
+        shape, description = prepare(volume)
+        check_storable(volume, partial)
+        require_space(partial, int(np.prod(shape)) * 2)
+        read = time.monotonic()
+        result = process(volume)
+        done = time.monotonic()
+        write_volume(result, partial, description=description, purpose=purpose)
+    return Report(
+        target,
+        result.voxels.shape,
+        tuple(float(mm) for mm in result.spacing_mm),
+        read - started,
+        done - read,
+        time.monotonic() - done,
+    )
 
 
 def enhance_file(source: Path, target: Path, request: Request, progress: Progress | None = None) -> Report:
@@ -242,23 +288,20 @@ def enhance_file(source: Path, target: Path, request: Request, progress: Progres
     Raises:
         CTError: for anything the user can mend; nothing is left behind then.
     """
-    started = time.monotonic()
-    with partial_output(target, overwrite=request.overwrite, source=source) as partial:
-        volume = read_volume(source, series=request.series, force=request.force, fill=request.fill)
+
+    def prepare(volume: Volume) -> tuple[tuple[int, int, int], str]:
         plan = make_plan(volume.voxels.shape, volume.affine, request)
-        check_storable(volume, partial)
-        require_space(partial, int(np.prod(plan.shape)) * 2)
-        read = time.monotonic()
-        enhanced = enhance_volume(volume, request, progress)
-        done = time.monotonic()
-        write_volume(enhanced, partial, description=describe(request, plan))
-    return Report(
+        return plan.shape, describe(request, plan)
+
+    return process_file(
+        source,
         target,
-        enhanced.voxels.shape,
-        tuple(float(mm) for mm in enhanced.spacing_mm),
-        read - started,
-        done - read,
-        time.monotonic() - done,
+        prepare,
+        lambda volume: enhance_volume(volume, request, progress),
+        series=request.series,
+        force=request.force,
+        fill=request.fill,
+        overwrite=request.overwrite,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from ..degradation import Degradation
+from ..degradation import Chain
 from ..errors import CTError
 from ..filters import footprint_mean, gaussian_blur
 from ..intensity import to_network_range
@@ -20,7 +20,8 @@ class PatchBatches(IterableDataset):
 
     A volume is drawn with a chance that grows with the root of its number of slices, so that patients of whom
     there is one slice count; then a slice, a place (again, up to four times, while there is only air) and one
-    of the eight flips and quarter turns. Each patch of a batch has a degradation of its own.
+    of the eight flips and quarter turns. Each patch of a batch has a degradation of its own, and is degraded with
+    ``degradation.margin`` input pixels around it, which are cut away, so that a blur sees no edge.
 
     Scanners differ more than the patients of one dataset show: a soft kernel and a large pixel leave edges smooth
     and noise low. So now and then the sharp patch is the footprint mean of one twice as large, or is smoothed
@@ -53,13 +54,10 @@ class PatchBatches(IterableDataset):
         both in the networks' range.
     """
 
-    MARGIN = 4
-    """Input pixels around a patch that are degraded with it and cut away, so that the blur sees no edge."""
-
     def __init__(
         self,
         volumes: list[dict[str, Any]],
-        degradation: Degradation,
+        degradation: Chain,
         patch_size: int = 32,
         batch_size: int = 16,
         device: str | torch.device = "cpu",
@@ -78,7 +76,7 @@ class PatchBatches(IterableDataset):
         self.softer_prob = softer_prob
         self.rank, self.world_size = rank, world_size
         self.next_batch = 0
-        self.size = degradation.factor * (patch_size + 2 * self.MARGIN)
+        self.size = degradation.factor * (patch_size + 2 * degradation.margin)
         for volume in volumes:
             rows, columns = volume["slices"].shape[1:]
             if min(rows, columns) < self.size:
@@ -119,8 +117,10 @@ class PatchBatches(IterableDataset):
 
     def batch(self, number: int) -> dict[str, torch.Tensor]:
         """This process's part of the batch with that number."""
-        inner = slice(self.MARGIN, -self.MARGIN)
-        outer = slice(self.MARGIN * self.degradation.factor, -self.MARGIN * self.degradation.factor)
+        margin = self.degradation.margin
+        inner = slice(margin, -margin)
+        outer = slice(margin * self.degradation.factor, -margin * self.degradation.factor)
+        self.degradation.begin_batch(self.seed, number)
         images, labels = [], []
         for index in range(self.rank * self.batch_size, (self.rank + 1) * self.batch_size):
             random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([self.seed, number, index])))

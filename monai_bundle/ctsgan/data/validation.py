@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..degradation import Degradation
+from ..degradation import Chain
 from ..intensity import to_network_range
 
 
 def validation_pairs(
-    volumes: list[dict[str, Any]], degradation: Degradation, slices_a_volume: int = 2, crop: int = 256, seed: int = 0
+    volumes: list[dict[str, Any]], degradation: Chain, slices_a_volume: int = 2, crop: int = 256, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Fixed pairs from the middle of evenly spaced slices, degraded with one seed.
 

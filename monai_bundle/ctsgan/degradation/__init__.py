@@ -1,15 +1,45 @@
 """From a sharp CT slice to what a coarser, blurrier, noisier acquisition would have shown."""
 
+from .chain import Chain
+from .high_order import HighOrderDegradation, Order
 from .operators import bicubic_mean, correlated_noise
-from .pipeline import PRESETS, Degradation, preset
+from .paper import RandJpeg, RandKernelBlur, RandPoissonNoise, RandResize, RandSinc
+from .pipeline import PRESETS, PROTOCOLS, Degradation, preset
+from .scanner import (
+    RandCupping,
+    RandDetectorFootprint,
+    RandMtfBlur,
+    RandQuantumNoise,
+    RandRings,
+    RandStreaks,
+    RandThickSlices,
+)
+from .small_scanner import ScannerDegradation
 from .transforms import RandBlur, RandNoise, RandReduce
 
 __all__ = [
     "PRESETS",
+    "PROTOCOLS",
+    "Chain",
     "Degradation",
+    "HighOrderDegradation",
+    "Order",
     "RandBlur",
+    "RandCupping",
+    "RandDetectorFootprint",
+    "RandJpeg",
+    "RandKernelBlur",
+    "RandMtfBlur",
     "RandNoise",
+    "RandPoissonNoise",
+    "RandQuantumNoise",
     "RandReduce",
+    "RandResize",
+    "RandRings",
+    "RandSinc",
+    "RandStreaks",
+    "RandThickSlices",
+    "ScannerDegradation",
     "bicubic_mean",
     "correlated_noise",
     "preset",

@@ -1,21 +1,25 @@
-"""The chain of operations that makes a training pair or a test case."""
+"""The chain that makes a training pair or a test case, and the protocols that have a name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from monai.transforms import Randomizable
 
-from ..intensity import HU_MAX, HU_MIN
+from .chain import Chain, whole_hu
+from .high_order import HighOrderDegradation
+from .small_scanner import ScannerDegradation
 from .transforms import RandBlur, RandNoise, RandReduce
 
-PRESETS = ("area", "portable", "bicubic")
+PROTOCOLS = ("area", "portable", "bicubic")
 """The fixed protocols that results are reported on."""
 
+PRESETS = (*PROTOCOLS, "scanner", "paper")
+"""All that have a name; the last two draw anew each time what happens."""
 
-class Degradation(Randomizable):
+
+class Degradation(Chain):
     """Blur, reduce, add noise, then round to whole HU within [-1024, 3071], in this order.
 
     Args:
@@ -30,22 +34,13 @@ class Degradation(Randomizable):
         reduce: RandReduce | None = None,
         noise: RandNoise | None = None,
     ) -> None:
-        self.factor = factor
+        super().__init__(factor)
         self.blur = blur
         self.reduce = reduce or RandReduce()
         self.noise = noise
 
-    def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> Degradation:
-        super().set_random_state(seed, state)
-        for operation in (self.blur, self.reduce, self.noise):
-            if operation is not None:
-                operation.set_random_state(state=self.R)
-        return self
-
-    def randomize(self, data: object = None) -> None:
-        for operation in (self.blur, self.reduce, self.noise):
-            if operation is not None:
-                operation.randomize()
+    def operations(self) -> Sequence[Randomizable]:
+        return [operation for operation in (self.blur, self.reduce, self.noise) if operation is not None]
 
     def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
         """Degrade a slice (C, H, W) in HU; the result is (C, H / factor, W / factor) in whole HU."""
@@ -56,15 +51,17 @@ class Degradation(Randomizable):
         image = self.reduce(image, self.factor, randomize=False)
         if self.noise is not None:
             image = self.noise(image, randomize=False)
-        return image.round().clamp(HU_MIN, HU_MAX)
+        return whole_hu(image)
 
 
-def preset(name: str, factor: int) -> Degradation:
+def preset(name: str, factor: int) -> Chain:
     """One of :data:`PRESETS`.
 
     - ``area``: the mean over each footprint, what a detector does.
     - ``portable``: Gaussian blur of 0.6 reduced pixels, footprint mean, 12 HU of noise smoothed by (1, 2, 1).
     - ``bicubic``: antialiased bicubic reduction, what papers on super-resolution do.
+    - ``scanner``: a smaller scanner in mm and photons, with streaks, for whole slices.
+    - ``paper``: the second-order degradation of Real-ESRGAN, on HU.
     """
     if name == "area":
         return Degradation(factor)
@@ -72,4 +69,8 @@ def preset(name: str, factor: int) -> Degradation:
         return Degradation(factor, blur=RandBlur((0.6, 0.6)), noise=RandNoise((12.0, 12.0), [(1.0, 2.0, 1.0)]))
     if name == "bicubic":
         return Degradation(factor, reduce=RandReduce(bicubic_prob=1.0))
+    if name == "scanner":
+        return ScannerDegradation(factor, streak_prob=1.0)
+    if name == "paper":
+        return HighOrderDegradation(factor)
     raise ValueError(f"there is no degradation preset {name!r}; choose one of {', '.join(PRESETS)}")

@@ -46,6 +46,13 @@ REQUIRED_EVEN_IF_EMPTY = (
 )
 """Type 2 attributes of a CT image."""
 
+PURPOSES = {
+    # CID 7203 has no code for restoration by a neural network; edge enhancement is its nearest
+    "enhanced": ("Enhancement of CT slices", ("113086", "Edge enhancement")),
+    "degraded": ("Degradation of CT slices", ("113087", "Smoothing")),
+}
+"""ContributionDescription, and the code of the derivation (CID 7203) where pixels keep their size."""
+
 UNPAIRED_BODY_PARTS = """
     ABDOMEN ABDOMENPELVIS AORTA BACK BLADDER BRAIN CEREBELLUM CHEST CHESTABDOMEN CHESTABDPELVIS CIRCLEOFWILLIS COCCYX
     COLON CORONARYARTERY CSPINE CTSPINE DUODENUM ESOPHAGUS FACE GALLBLADDER HEAD HEADNECK HEART ILEUM ILIUM JAW JEJUNUM
@@ -248,7 +255,9 @@ def _series_attributes(source: Dataset, description: str, now: datetime) -> Data
     return common
 
 
-def _set_history(dataset: Dataset, source: Dataset, reference: Dataset, derivation: str, now: datetime) -> None:
+def _set_history(
+    dataset: Dataset, source: Dataset, reference: Dataset, derivation: str, purpose: str, now: datetime
+) -> None:
     """Say what the image was made from, how and by what; what was compressed with loss once stays so."""
     dataset.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
     dataset.DerivationDescription = ": ".join(filter(None, [f"{PRODUCT} {__version__}", derivation]))[:1024]
@@ -258,7 +267,7 @@ def _set_history(dataset: Dataset, source: Dataset, reference: Dataset, derivati
     equipment.Manufacturer = equipment.ManufacturerModelName = PRODUCT
     equipment.SoftwareVersions = __version__
     equipment.ContributionDateTime = now.strftime("%Y%m%d%H%M%S.%f")
-    equipment.ContributionDescription = "Enhancement of CT slices"
+    equipment.ContributionDescription = PURPOSES[purpose][0]
     equipment.PurposeOfReferenceCodeSequence = _code("109102", "Processing Equipment")
     dataset.ContributingEquipmentSequence = [*(dataset.get("ContributingEquipmentSequence") or ()), equipment]
     dataset.LossyImageCompression = "01" if text(source, "LossyImageCompression") == "01" else "00"
@@ -268,16 +277,17 @@ def _set_history(dataset: Dataset, source: Dataset, reference: Dataset, derivati
     dataset.BurnedInAnnotation = text(source, "BurnedInAnnotation") or "NO"
 
 
-def _set_plane(dataset: Dataset, source: Dataset, affine: np.ndarray, origin: np.ndarray, shape: tuple) -> None:
+def _set_plane(
+    dataset: Dataset, source: Dataset, affine: np.ndarray, origin: np.ndarray, shape: tuple, purpose: str
+) -> None:
     """Image Plane: where the slice of ``shape`` (rows, columns) is, from an affine and an origin in LPS mm."""
     column_distance, row_distance = np.linalg.norm(affine[:3, :2], axis=0)
     spacing = np.array([row_distance, column_distance])
     before = np.array([float(value) for value in source.PixelSpacing])
     if not np.allclose(before * [source.Rows, source.Columns], spacing * shape, rtol=0.01):
         _remove(dataset, FIELD_OF_VIEW)
-    # CID 7203 has no code for restoration by a neural network; edge enhancement is its nearest.
     resampled = not np.allclose(before, spacing, rtol=1e-4)
-    code = ("113085", "Spatial resampling") if resampled else ("113086", "Edge enhancement")
+    code = ("113085", "Spatial resampling") if resampled else PURPOSES[purpose][1]
     dataset.DerivationCodeSequence = _code(*code)
     dataset.PixelSpacing = _decimal(spacing)
     dataset.ImageOrientationPatient = _decimal([*(affine[:3, 0] / column_distance), *(affine[:3, 1] / row_distance)])
@@ -309,7 +319,13 @@ def _store(dataset: Dataset, path: Path) -> None:
 
 @quietly()
 def write_series(
-    volume: Volume, folder: str | Path, *, description: str, derivation: str = "", overwrite: bool = False
+    volume: Volume,
+    folder: str | Path,
+    *,
+    description: str,
+    derivation: str = "",
+    overwrite: bool = False,
+    purpose: str = "enhanced",
 ) -> Path:
     """Write a volume that came from :func:`ctsgan.dicom.read_series` as a derived CT series.
 
@@ -322,6 +338,7 @@ def write_series(
         description: what is added to SeriesDescription, such as "enhanced x2".
         derivation: model and settings for DerivationDescription; name and version stand before it.
         overwrite: replace ``folder`` if it exists.
+        purpose: one of :data:`PURPOSES`.
 
     Returns:
         ``folder``.
@@ -360,8 +377,8 @@ def write_series(
             dataset.update(common)
             dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid(prefix=None)
             dataset.InstanceNumber = instance_numbers[index]
-            _set_history(dataset, source, reference, derivation, now)
-            _set_plane(dataset, source, volume.affine, origin, hu.shape)
+            _set_history(dataset, source, reference, derivation, purpose, now)
+            _set_plane(dataset, source, volume.affine, origin, hu.shape, purpose)
             _set_pixels(dataset, hu)
             _store(dataset, partial / f"{index + 1:05d}.dcm")
     return folder

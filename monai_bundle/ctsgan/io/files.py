@@ -77,7 +77,9 @@ def read_volume(
     return check_volume(replace(volume, source=path), force=force, fill=fill)
 
 
-def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False, description: str = "") -> None:
+def write_volume(
+    volume: Volume, path: str | Path, *, overwrite: bool = False, description: str = "", purpose: str = "enhanced"
+) -> None:
     """Write a volume; the output appears only when it is complete.
 
     Args:
@@ -85,6 +87,7 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False, d
         path: a file with one of :data:`SUFFIXES`, or (for volumes that came from DICOM) a folder.
         overwrite: replace what is there.
         description: one line on how the volume was made, for the place that the format has for it.
+        purpose: what was done to it, ``enhanced`` or ``degraded``, which a DICOM series says.
 
     Raises:
         CTError: if the format cannot hold the volume, or the output exists or cannot be written.
@@ -95,7 +98,9 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False, d
         if not split_suffix(path)[1]:
             from ..dicom import write_series
 
-            write_series(volume, path, description="enhanced", derivation=description, overwrite=overwrite)
+            write_series(
+                volume, path, description=purpose, derivation=description, overwrite=overwrite, purpose=purpose
+            )
             return
         with partial_output(path, overwrite) as partial:
             _function(path, _WRITER)(volume, partial, description=description)
