@@ -1,11 +1,19 @@
-"""Losses, each a small module on images in the networks' range."""
+"""Losses, each a small module on images in the networks' range.
+
+Everything that is compared pixel by pixel is in HU, so that a value can be read and weights mean the same
+whatever the networks' range is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from .intensity import HU_STEPS, from_network_range
+from .filters import unsharp
+from .intensity import HU_STEPS, from_network_range, to_network_range
 
 
 class WindowedL1Loss(nn.Module):
@@ -29,3 +37,180 @@ class WindowedL1Loss(nn.Module):
         wide = (prediction - target).abs().mean() * HU_STEPS
         prediction, target = (from_network_range(x).clamp(*self.window_hu) for x in (prediction, target))
         return wide + self.window_weight * (prediction - target).abs().mean()
+
+
+class PerceptualLoss(nn.Module):
+    """Mean absolute difference of a frozen network's features before activation (ESRGAN, Wang et al. 2018).
+
+    L_percep = sum_k w_k E |phi_k(G(x)) - phi_k(y)|, over the responses phi_k of :class:`ctsgan.networks.VGGFeatures`,
+    so in percent of their standard deviation.
+
+    Args:
+        features: what gives the responses, (B, 1, H, W) to a list of tensors.
+        weights: w_k, one for each response; the default is Real-ESRGAN's.
+
+    Raises:
+        ValueError: from ``forward`` if there are not as many responses as weights.
+    """
+
+    def __init__(
+        self,
+        features: Callable[[torch.Tensor], Sequence[torch.Tensor]],
+        weights: Sequence[float] = (0.1, 0.1, 1.0, 1.0, 1.0),
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.weights = tuple(weights)
+
+    def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            wanted = self.features(target)
+        pairs = zip(self.weights, self.features(prediction), wanted, strict=True)
+        return sum(weight * (own - other).abs().mean() for weight, own, other in pairs)
+
+
+class VoxelLoss(nn.Module):
+    """What an input voxel would measure of the output, against what it would measure of the truth.
+
+    L_v = E_i || E_{v_i}[mu(G(x)) - mu(y)] ||: a CT voxel is the mean attenuation over its footprint v_i, so the error
+    is averaged over the output pixels under each input voxel, an edge pixel by the share of it that lies inside, and
+    then the absolute value of that over the voxels. Inside a voxel the output is free.
+
+    Attenuation is mu = mu_water (1 + HU / 1000) with HU = slope * value + intercept. The value of the loss is in
+    thousandths of mu_water, so an offset of 1 HU everywhere is 1, at any tube voltage; the intercept leaves with the
+    difference.
+
+    Args:
+        input_spacing_mm: distance of the input's rows and of its columns.
+        output_spacing_mm: the same of prediction and target, not larger.
+        rescale_slope: HU for a unit of prediction and target; the default is that of the networks' range. For
+            stored values of a DICOM series it is Rescale Slope (0028,1053).
+
+    Shape: prediction and target (B, 1, H, W) to a scalar. Pixels at the end that fill no voxel are left out.
+
+    Raises:
+        ValueError: if a spacing is not positive, or the output's is larger; from ``forward`` if no voxel fits.
+    """
+
+    def __init__(
+        self,
+        input_spacing_mm: Sequence[float],
+        output_spacing_mm: Sequence[float],
+        rescale_slope: float = HU_STEPS,
+    ) -> None:
+        super().__init__()
+        pairs = list(zip(input_spacing_mm, output_spacing_mm, strict=True))
+        if len(pairs) != 2 or any(not 0 < fine <= coarse for coarse, fine in pairs):
+            raise ValueError(
+                "spacings must be two positive lengths, the output's not larger than the input's, got "
+                f"{tuple(input_spacing_mm)} mm in and {tuple(output_spacing_mm)} mm out"
+            )
+        self.extent = tuple(coarse / fine for coarse, fine in pairs)
+        self.rescale_slope = rescale_slope
+
+    def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        rows, columns = (
+            footprints(size, extent).to(prediction.device)
+            for size, extent in zip(prediction.shape[-2:], self.extent, strict=True)
+        )
+        error = self.rescale_slope * (prediction.float() - target.float())
+        return (rows @ error @ columns.T).abs().mean()
+
+
+def footprints(size: int, extent: float) -> torch.Tensor:
+    """The share that each of ``size`` pixels has in each voxel that is ``extent`` pixels wide.
+
+    Returns:
+        Shape (voxels, size), float32; each row sums to 1; the first voxel begins where the first pixel does.
+
+    Raises:
+        ValueError: if not even one voxel fits.
+    """
+    # spacings are decimal numbers, so a whole ratio may come out a little short
+    voxels = int(size / extent + 1e-4)
+    if voxels < 1:
+        raise ValueError(f"an image of {size} pixels is smaller than a voxel of {extent:g}")
+    begin = extent * torch.arange(voxels, dtype=torch.float64)[:, None]
+    pixel = torch.arange(size, dtype=torch.float64)[None]
+    inside = (torch.minimum(begin + extent, pixel + 1) - torch.maximum(begin, pixel)).clamp_min(0)
+    return (inside / inside.sum(dim=1, keepdim=True)).float()
+
+
+class RelativisticAverageLoss(nn.Module):
+    """Whether one set of images looks more real than the average of the other (Jolicoeur-Martineau, ICLR 2019).
+
+    With C the logits and s the sigmoid,
+    L = -1/2 E log s(C_1 - E C_2) - 1/2 E log(1 - s(C_2 - E C_1)).
+    For the discriminator the first set are the real images and the second the generated ones; for the generator
+    they change places, so it learns from both (ESRGAN). Where neither looks more real the loss is log 2.
+
+    Shape: logits (B, 1, H, W), one a pixel, or of any shape; averages go over the whole batch.
+    """
+
+    def forward(self, more_real: torch.Tensor, less_real: torch.Tensor) -> torch.Tensor:
+        first, second = more_real.float(), less_real.float()
+        first, second = first - second.mean(), second - first.mean()
+        # log(1 - s(x)) = -softplus(x)
+        return (F.softplus(-first).mean() + F.softplus(second).mean()) / 2
+
+
+class GeneratorLoss(nn.Module):
+    """All that the generator is held to in the second stage.
+
+    L_G = L_1 + lambda L_percep + eta L_v + gamma L_RaGAN
+
+    Args:
+        pixel: L_1, of prediction and target.
+        perceptual: L_percep, of prediction and target.
+        voxel: L_v, of prediction and target.
+        adversarial: L_RaGAN, of the logits of what should look more real and of what should look less so.
+        perceptual_weight: lambda.
+        voxel_weight: eta.
+        adversarial_weight: gamma.
+        unsharp_amount: sharpen the target of L_1 and L_percep by unsharp masking, as Real-ESRGAN does (0.5 there).
+            Off unless asked for, because it bends HU; L_v keeps the true target.
+    """
+
+    def __init__(
+        self,
+        pixel: nn.Module,
+        perceptual: nn.Module,
+        voxel: nn.Module,
+        adversarial: nn.Module,
+        perceptual_weight: float = 1e-2,
+        voxel_weight: float = 2e-2,
+        adversarial_weight: float = 2.0,
+        unsharp_amount: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.pixel, self.perceptual, self.voxel, self.adversarial = pixel, perceptual, voxel, adversarial
+        self.perceptual_weight = perceptual_weight
+        self.voxel_weight = voxel_weight
+        self.adversarial_weight = adversarial_weight
+        self.unsharp_amount = unsharp_amount
+
+    def forward(
+        self, prediction: torch.Tensor, target: torch.Tensor, real_logits: torch.Tensor, fake_logits: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The total, and its parts before they are weighted, detached, for the log.
+
+        Args:
+            prediction, target: (B, 1, H, W) in the networks' range.
+            real_logits, fake_logits: the discriminator's of target and prediction.
+        """
+        shown = target
+        if self.unsharp_amount:
+            shown = to_network_range(unsharp(from_network_range(target), self.unsharp_amount))
+        parts = {
+            "pixel": self.pixel(prediction, shown),
+            "perceptual": self.perceptual(prediction, shown),
+            "voxel": self.voxel(prediction, target),
+            "adversarial": self.adversarial(fake_logits, real_logits),
+        }
+        total = (
+            parts["pixel"]
+            + self.perceptual_weight * parts["perceptual"]
+            + self.voxel_weight * parts["voxel"]
+            + self.adversarial_weight * parts["adversarial"]
+        )
+        return total, {name: value.detach() for name, value in parts.items()}

@@ -1,8 +1,10 @@
-"""Generators, one architecture a file, and what turns trained ones into those for inference."""
+"""Networks, one architecture a file, and what turns trained generators into those for inference."""
 
+from .discriminator import UNetDiscriminator
 from .fold import fold
 from .interpolate import interpolate
 from .light import LightGenerator
+from .perceptual import VGGFeatures
 from .rrdb import CTsGANGenerator
 
-__all__ = ["CTsGANGenerator", "LightGenerator", "fold", "interpolate"]
+__all__ = ["CTsGANGenerator", "LightGenerator", "UNetDiscriminator", "VGGFeatures", "fold", "interpolate"]
