@@ -195,10 +195,9 @@ def test_a_plain_tensor_is_enhanced_too(abdomen):
 
 
 def test_configs_are_json_and_refer_to_nothing_missing():
-    overrides = {"train_distributed": "train_psnr", "train_gan": "train_psnr"}
     for path in CONFIGS.glob("*.json"):
         parser = ConfigParser()
-        base = overrides.get(path.stem)
+        base = "train_psnr" if path.stem in ("train_distributed", "train_gan", "train_paper") else None
         parser.read_config([str(CONFIGS / f"{base}.json"), str(path)] if base else str(path))
         parser.parse()
     assert bundle_root() == BUNDLE

@@ -37,6 +37,17 @@ def test_a_run_goes_on_where_it_stopped(first_run, dataset, train, tmp_path, cap
     assert state.iteration == 12
 
 
+def test_the_papers_settings_train_its_generator(dataset, train, tmp_path):
+    settings = {"network_def#blocks": 1, "network_def#features": 8, "network_def#growth": 8, "patch_size": 8}
+    configs = ("train_psnr.json", "train_paper.json")
+    train(dataset, tmp_path, configs, max_epochs=1, epoch_length=2, val_interval=9, **settings)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert "body.0.rdb1.norm1.running_var" in content["averaged"]
+    assert content["optimizer"]["param_groups"][0]["lr"] == pytest.approx(1e-4)
+    # the average follows the statistics of batch normalisation too
+    assert content["averaged"]["body.0.rdb1.norm1.running_var"].std() > 0
+
+
 def test_another_scale_starts_from_the_body(first_run, dataset, train, tmp_path, capsys):
     (checkpoint,) = first_run[0].glob("checkpoint.pt")
     train(dataset, tmp_path / "x2", scale=2, max_epochs=1, init_from=str(checkpoint))
