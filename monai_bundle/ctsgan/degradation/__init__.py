@@ -2,6 +2,7 @@
 
 from .chain import Chain
 from .high_order import HighOrderDegradation, Order
+from .mixture import MixedDegradation
 from .operators import bicubic_mean, correlated_noise
 from .paper import RandJpeg, RandKernelBlur, RandPoissonNoise, RandResize, RandSinc
 from .pipeline import PRESETS, PROTOCOLS, Degradation, preset
@@ -23,6 +24,7 @@ __all__ = [
     "Chain",
     "Degradation",
     "HighOrderDegradation",
+    "MixedDegradation",
     "Order",
     "RandBlur",
     "RandCupping",
