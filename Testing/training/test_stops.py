@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from ctsgan.networks import UNetDiscriminator
+
 BUNDLE = Path(__file__).resolve().parents[2] / "monai_bundle"
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m")
 SETTINGS = {"max_epochs": 2, "epoch_length": 15, "patch_size": 8, "val_interval": 100}
 
 
@@ -69,10 +72,9 @@ def test_stop_and_resume_gives_the_weights_of_no_stop(whole_run, dataset, train,
 def test_two_processes_train_as_one_with_the_double_batch(dataset, tmp_path):
     settings = {"max_epochs": 3, "epoch_length": 2, "patch_size": 8, "val_interval": 100, "mixed_precision": False}
     losses = {}
-    torchrun = ("torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m")
     for name, launcher, configs, batch_size in (
         ("one", (), ("train_psnr.json",), 4),
-        ("two", torchrun, ("train_psnr.json", "train_distributed.json"), 2),
+        ("two", TORCHRUN, ("train_psnr.json", "train_distributed.json"), 2),
     ):
         process = launch(
             dataset, tmp_path / name, *launcher, configs=configs, threads=1, batch_size=batch_size, **settings
@@ -88,6 +90,25 @@ def test_two_processes_train_as_one_with_the_double_batch(dataset, tmp_path):
     torch.testing.assert_close(
         state(tmp_path / "two", "averaged"), state(tmp_path / "one", "averaged"), rtol=0, atol=1e-5
     )
+
+
+def test_two_processes_train_the_second_stage(dataset, tmp_path):
+    settings = {
+        "max_epochs": 1,
+        "epoch_length": 2,
+        "patch_size": 8,
+        "val_interval": 100,
+        "discriminator_def#features": 4,
+    }
+    configs = ("train_psnr.json", "train_gan.json", "train_distributed.json")
+    process = launch(dataset, tmp_path, *TORCHRUN, configs=configs, threads=1, batch_size=1, **settings)
+    try:
+        output = process.communicate(timeout=400)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    assert output.count("losses at update 2") == 1
+    assert state(tmp_path, "discriminator").keys() == UNetDiscriminator(4).state_dict().keys()
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run(dataset, train, tmp_path):

@@ -13,6 +13,7 @@ from monai.utils.enums import CommonKeys
 from torch import nn
 
 from .errors import CTError
+from .trainer import is_first_process
 
 LOSSES = "losses"
 """Key of a trainer's output: every part of the losses, unweighted, by name."""
@@ -55,6 +56,10 @@ class GanTrainer(SupervisedTrainer):
     ) -> None:
         super().__init__(**keywords)
         self.discriminator = discriminator
+        # its own step is shared with the other processes that train; in the generator's it only judges
+        self._shared_discriminator = discriminator
+        if torch.distributed.is_initialized():
+            self._shared_discriminator = nn.parallel.DistributedDataParallel(discriminator)
         self.discriminator_optimizer = discriminator_optimizer
         self.discriminator_loss = discriminator_loss
 
@@ -87,7 +92,7 @@ class GanTrainer(SupervisedTrainer):
     def _train_discriminator(self, targets: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
         self.discriminator.train().requires_grad_(True)
         # in one batch, so that both are judged with the same estimate of the spectral norms
-        logits = self.inferer(torch.cat([targets, prediction]), self.discriminator).float()
+        logits = self.inferer(torch.cat([targets, prediction]), self._shared_discriminator).float()
         loss = self.discriminator_loss(*logits.chunk(2))
         self._step("discriminator", loss, self.discriminator, self.discriminator_optimizer)
         return loss.detach()
@@ -122,5 +127,7 @@ class LogLosses:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def _report(self, engine: Engine) -> None:
+        if not is_first_process():
+            return
         means = "  ".join(f"{name} {float(value) / self.updates:.4f}" for name, value in self.sums.items())
         print(f"losses at update {engine.state.iteration}: {means}", flush=True)
