@@ -48,6 +48,7 @@ def publish(
     offer["weights"][stage] = {"file": path.name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     if quality is not None:
         offer["quality"] = quality
+    entry["scales"] = dict(sorted(entry["scales"].items()))
     (folder / "models.json").write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
     return path
 
