@@ -118,7 +118,9 @@ def disc_ttf(
     image = image.mean(axis=0) if image.ndim == 3 else image
     radius = diameter_mm / 2.0
     half_width = half_width_mm or 0.8 * radius
-    rows, columns = (np.arange(size)[shape] for size, shape in zip(image.shape, ((..., None), (None, ...)), strict=True))
+    rows, columns = (
+        np.arange(size)[shape] for size, shape in zip(image.shape, ((..., None), (None, ...)), strict=True)
+    )
     for _ in range(3):
         distance = np.hypot((rows - row) * spacing_mm[0], (columns - column) * spacing_mm[1])
         around = image[(distance > radius + half_width / 2.0) & (distance < radius + half_width)]
