@@ -17,7 +17,7 @@ WINDOWS = {
 BODY_THRESHOLD_HU = -500.0
 
 TABLE_PIXELS = 4
-"""Half the thickness in pixels of what is taken for the table's shell or a blanket, not for a part of the patient."""
+"""Half the thickness in pixels up to which something is a table's shell or a blanket and no part of the patient."""
 
 TISSUE_RANGES = {
     "air": (-np.inf, -950.0),
@@ -49,23 +49,25 @@ class TissueError:
 def body_mask(image: np.ndarray) -> np.ndarray:
     """The patient without the air around and without the table, bool, shape of ``image`` (rows, columns) in HU.
 
-    The largest region above -500 HU, holes filled. Where the patient touches the table, the bridge is cut by an
-    opening of :data:`TABLE_PIXELS`; of what the opening took from the patient, all within its reach comes back.
+    The largest region above -500 HU, holes filled. What is thinner than twice :data:`TABLE_PIXELS` and reaches further
+    than that from anything thicker, a table's shell that the patient touches, is cut off before holes are filled, so
+    that the air between patient and table stays air.
     """
     import SimpleITK as sitk
 
-    def largest(mask: sitk.Image) -> sitk.Image:
-        return sitk.RelabelComponent(sitk.ConnectedComponent(mask), sortByObjectSize=True) == 1
+    def regions(mask: sitk.Image) -> sitk.Image:
+        return sitk.RelabelComponent(sitk.ConnectedComponent(mask), sortByObjectSize=True)
 
-    # as if air went on around the image, or a patient cut off by the field of view would be eroded there
-    dense = sitk.GetImageFromArray(np.pad((image > BODY_THRESHOLD_HU).astype(np.uint8), 1))
-    filled = sitk.BinaryFillhole(largest(dense))
-    reach = [TABLE_PIXELS] * 2
-    core = sitk.BinaryErode(filled, reach, sitk.sitkBall, 0, 1, False)
-    if not sitk.GetArrayViewFromImage(core).any():
-        return sitk.GetArrayFromImage(filled)[1:-1, 1:-1].astype(bool)
-    opened = sitk.BinaryDilate(largest(core), [TABLE_PIXELS + 2] * 2, sitk.sitkBall)
-    return sitk.GetArrayFromImage(sitk.BinaryFillhole(largest(filled & opened)))[1:-1, 1:-1].astype(bool)
+    # as if air went on around the image, or a patient cut off by the field of view would be thick there
+    dense = regions(sitk.GetImageFromArray(np.pad((image > BODY_THRESHOLD_HU).astype(np.uint8), 1))) == 1
+    core = regions(sitk.BinaryErode(dense, [TABLE_PIXELS] * 2, sitk.sitkBall, 0, 1, False))
+    sizes = np.bincount(sitk.GetArrayViewFromImage(core).ravel())[1:]
+    if sizes.size:
+        # a thin wall of the chest may fall into pieces here; thick pieces of a table are small beside them
+        thick = core <= int((sizes >= 0.05 * sizes[0]).sum())
+        whole = sitk.BinaryDilate(thick & (core > 0), [TABLE_PIXELS + 2] * 2, sitk.sitkBall)
+        dense = regions(dense & whole) == 1
+    return sitk.GetArrayFromImage(sitk.BinaryFillhole(dense))[1:-1, 1:-1].astype(bool)
 
 
 def _inside(image: np.ndarray, window: str, mask: np.ndarray | None) -> np.ndarray:

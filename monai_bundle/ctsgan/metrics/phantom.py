@@ -65,19 +65,19 @@ def ellipse_coverage(
     spacing_mm: float,
     centre: tuple[float, float],
     axes_mm: tuple[float, float],
-    supersampling: int = 16,
+    strips: int = 16,
 ) -> np.ndarray:
     """How much of each pixel an ellipse covers, 0 to 1, shape (rows, columns).
 
-    Pixels that its edge can cross are divided into ``supersampling`` x ``supersampling`` points; the others are
-    in or out as a whole. At 16 the fraction is right to a few thousandths.
+    Where its edge can cross a pixel, the pixel is cut into ``strips`` strips along the axis that the edge crosses
+    more steeply; in each the covered length is exact. With 16 the fraction is right to a thousandth.
 
     Args:
         shape: (rows, columns).
         spacing_mm: pixel width.
         centre: (row, column), fractions allowed.
         axes_mm: full axes (down, across).
-        supersampling: points along each side of a pixel.
+        strips: in a pixel.
     """
     semi = [axis / 2.0 / spacing_mm for axis in axes_mm]
     rows, columns = (np.arange(size, dtype=np.float64) - middle for size, middle in zip(shape, centre, strict=True))
@@ -85,11 +85,15 @@ def ellipse_coverage(
     covered = (radius <= 1.0).astype(np.float64)
     # a pixel's corner is 0.71 pixels from its centre, measured in the shorter axis
     edge = np.nonzero(np.abs(radius - 1.0) <= 0.75 / min(semi))
-    offsets = (np.arange(supersampling) + 0.5) / supersampling - 0.5
-    fine_rows = (rows[edge[0], None] + offsets) / semi[0]
-    fine_columns = (columns[edge[1], None] + offsets) / semi[1]
-    inside = fine_rows[:, :, None] ** 2 + fine_columns[:, None, :] ** 2 <= 1.0
-    covered[edge] = inside.mean(axis=(1, 2))
+    place = rows[edge[0]], columns[edge[1]]
+    offsets = (np.arange(strips) + 0.5) / strips - 0.5
+    steep = np.abs(place[0]) / semi[0] ** 2 > np.abs(place[1]) / semi[1] ** 2
+    for along, across, chosen in ((0, 1, steep), (1, 0, ~steep)):
+        middle = place[along][chosen, None]
+        share = (place[across][chosen, None] + offsets) / semi[across]
+        half = semi[along] * np.sqrt(np.maximum(1.0 - share**2, 0.0))
+        length = np.minimum(middle + 0.5, half) - np.maximum(middle - 0.5, -half)
+        covered[edge[0][chosen], edge[1][chosen]] = np.maximum(length, 0.0).mean(axis=1)
     return covered
 
 

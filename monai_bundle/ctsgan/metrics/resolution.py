@@ -14,7 +14,7 @@ import numpy as np
 STEPS_PER_PIXEL = 10
 """Bins of the edge spread function in a pixel."""
 
-TAPER = 0.3
+TAPER = 0.15
 """Share of the line spread function at each end that is faded to zero, so that far noise does not count."""
 
 
