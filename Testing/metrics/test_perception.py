@@ -91,11 +91,8 @@ def test_missing_weights_are_named_with_the_command_that_gets_them(monkeypatch):
 
 def test_other_weights_than_those_of_published_figures_are_refused(monkeypatch, tmp_path):
     perception.shift_tolerant_vgg.cache_clear()
-    package = tmp_path / perception.WEIGHTS_PACKAGE
-    file = package / perception.WEIGHTS_FILE
-    file.parent.mkdir(parents=True)
+    file = tmp_path / "vgg.pth"
     file.write_bytes(b"other")
-    (package / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(perception, "packaged_weights", lambda: file)
     with pytest.raises(CTError, match="not the weight file"):
         vgg_features([np.zeros((64, 64))])

@@ -10,7 +10,6 @@ trained regression forest; Ma's score, the other half, is left out, so report NI
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,18 +19,15 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import CTError
+from ..intensity import to_network_range
+from ..networks.perceptual import VGGFeatures, packaged_weights
 from ..resample import resampling_matrix
 from .fidelity import WINDOWS
 
 NIQE_BLOCK = 96
 """Pixels along each side of the blocks whose features NIQE compares."""
 
-WEIGHTS_PACKAGE = "stlpips_pytorch"
-WEIGHTS_FILE = "weights/vST0.0/vgg_shift_tolerant.pth"
 WEIGHTS_SHA256 = "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250"
-
-VGG_LAYERS = ((0, 2), (6, 8), (12, 14, 16), (20, 22, 24), (28, 30, 32))
-"""Numbers of the convolutions in the five stages, as the weight file names them."""
 
 
 def grey_picture(image: np.ndarray, window: str) -> np.ndarray:
@@ -127,78 +123,38 @@ def niqe(image: np.ndarray, window: str = "wide") -> float:
     return niqe_of_picture(grey_picture(image, window))
 
 
-class ShiftTolerantVGG(torch.nn.Module):
-    """VGG16's convolutions, trained with blurred pooling, in the form that shift-tolerant LPIPS uses them.
+@lru_cache(maxsize=2)
+def shift_tolerant_vgg(window: str) -> tuple[VGGFeatures, list[torch.Tensor]]:
+    """VGG16 looking at a window, and the weights that shift-tolerant LPIPS gives to its channels, stage by stage.
 
-    Ghildyal and Liu, "Shift-tolerant perceptual similarity metric", ECCV 2022. Pooling is a maximum over 2 x 2 with
-    stride 1, reflection by two pixels, the binomial kernel (1, 2, 1) along both axes and stride 2 (Zhang 2019).
-
-    Args:
-        state: the weight file's content.
-    """
-
-    MEAN = (-0.030, -0.088, -0.188)
-    SCALE = (0.458, 0.448, 0.450)
-
-    def __init__(self, state: dict[str, torch.Tensor]) -> None:
-        super().__init__()
-        self.stages = torch.nn.ModuleList()
-        for stage, numbers in enumerate(VGG_LAYERS, start=1):
-            convolutions = torch.nn.ModuleList()
-            for number in numbers:
-                weight = state[f"net.slice{stage}.{number}.weight"]
-                convolution = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
-                convolution.load_state_dict({"weight": weight, "bias": state[f"net.slice{stage}.{number}.bias"]})
-                convolutions.append(convolution)
-            self.stages.append(convolutions)
-        self.heads = [state[f"lin{stage}.model.1.weight"] for stage in range(len(VGG_LAYERS))]
-        taps = torch.tensor([1.0, 2.0, 1.0])
-        self.kernel = (taps[:, None] * taps)[None, None] / 16.0
-        self.requires_grad_(False)
-
-    def _pool(self, features: torch.Tensor) -> torch.Tensor:
-        channels = features.shape[1]
-        padded = F.pad(F.max_pool2d(features, 2, stride=1), (2, 2, 2, 2), mode="reflect")
-        return F.conv2d(padded, self.kernel.expand(channels, 1, 3, 3), stride=2, groups=channels)
-
-    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """Features of the five stages of pictures (B, 1, H, W) in -1 to 1."""
-        mean, scale = (torch.tensor(values)[None, :, None, None] for values in (self.MEAN, self.SCALE))
-        features = (pictures.expand(-1, 3, -1, -1) - mean) / scale
-        stages = []
-        for index, convolutions in enumerate(self.stages):
-            if index > 0:
-                features = self._pool(features)
-            for convolution in convolutions:
-                features = F.relu(convolution(features))
-            stages.append(features)
-        return stages
-
-
-@lru_cache(maxsize=1)
-def shift_tolerant_vgg() -> ShiftTolerantVGG:
-    """The network with the weights of the package stlpips_pytorch (BSD-2-Clause), of which no code is run.
+    Both from the weight file in the package stlpips_pytorch (BSD-2-Clause), of which no code is run.
 
     Raises:
         CTError: if the package is not installed, or its weights are not those that published figures used.
     """
-    found = importlib.util.find_spec(WEIGHTS_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    try:
+        path = packaged_weights()
+    except CTError:
         raise CTError(
             "shift-tolerant LPIPS and FID-VGG need the weights in the package stlpips_pytorch; "
             "install it with: pip install --no-deps stlpips_pytorch==0.0.2"
-        )
-    path = Path(next(iter(found.submodule_search_locations))) / WEIGHTS_FILE
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
+        ) from None
+    if hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
         raise CTError(
             f"{path} is not the weight file of stlpips_pytorch 0.0.2; "
             "install it again with: pip install --no-deps --force-reinstall stlpips_pytorch==0.0.2"
         )
-    return ShiftTolerantVGG(torch.load(path, map_location="cpu", weights_only=True)).eval()
+    network = VGGFeatures(path, [WINDOWS[window]])
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return network, [state[f"lin{stage}.model.1.weight"] for stage in range(len(network.stages))]
 
 
-def _network_pictures(images: np.ndarray, window: str) -> torch.Tensor:
-    return torch.from_numpy(grey_picture(images, window) / 127.5 - 1.0).float()[:, None]
+def _features(images: np.ndarray, window: str) -> list[torch.Tensor]:
+    """Five stages (n, channels, rows, columns), after the activation, of slices (n, rows, columns) in HU."""
+    network, _ = shift_tolerant_vgg(window)
+    hu = torch.from_numpy(np.asarray(images, dtype=np.float32))[:, None]
+    with torch.inference_mode():
+        return [F.relu(response) for response in network(to_network_range(hu))]
 
 
 def body_centre(body: np.ndarray, size: int = 192) -> tuple[slice, slice]:
@@ -218,7 +174,9 @@ def body_centre(body: np.ndarray, size: int = 192) -> tuple[slice, slice]:
 
 
 def st_lpips(image: np.ndarray, reference: np.ndarray, window: str = "wide") -> float:
-    """Shift-tolerant LPIPS with VGG16; 0 is alike. Both (rows, columns) in HU, seen in a window.
+    """Shift-tolerant LPIPS with VGG16 (Ghildyal and Liu, ECCV 2022); 0 is alike.
+
+    Both (rows, columns) in HU, seen in a window.
 
     Two passes of VGG16: seconds for the 192 x 192 pixels that :func:`body_centre` chooses, most of a minute of one
     core for 512 x 512.
@@ -226,20 +184,24 @@ def st_lpips(image: np.ndarray, reference: np.ndarray, window: str = "wide") -> 
     Raises:
         CTError: as :func:`shift_tolerant_vgg`.
     """
-    network = shift_tolerant_vgg()
-    with torch.inference_mode():
-        pairs = [network(_network_pictures(x[None], window)) for x in (image, reference)]
-        distance = 0.0
-        for first, second, head in zip(*pairs, network.heads, strict=True):
-            unit = [x / (x.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10) for x in (first, second)]
-            distance += float(F.conv2d((unit[0] - unit[1]) ** 2, head).mean())
+    pair = [_features(np.asarray(x)[None], window) for x in (image, reference)]
+    distance = 0.0
+    for first, second, head in zip(*pair, shift_tolerant_vgg(window)[1], strict=True):
+        unit = [x / (x.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10) for x in (first, second)]
+        distance += float(F.conv2d((unit[0] - unit[1]) ** 2, head).mean())
     return distance
+
+
+def _patches(image: np.ndarray, size: int) -> np.ndarray:
+    down, across = (extent // size for extent in image.shape)
+    part = image[: down * size, : across * size].reshape(down, size, across, size)
+    return part.swapaxes(1, 2).reshape(-1, size, size)
 
 
 def vgg_features(
     slices: Sequence[np.ndarray], window: str = "soft", patch: int = 64, masks: Sequence[np.ndarray] | None = None
 ) -> np.ndarray:
-    """Means over space of the last convolutions of :class:`ShiftTolerantVGG`, a row a patch, for :func:`fid_vgg`.
+    """Means over space of VGG16's last convolution, a row a patch, for :func:`fid_vgg`.
 
     Args:
         slices: each (rows, columns) in HU.
@@ -254,21 +216,13 @@ def vgg_features(
         CTError: as :func:`shift_tolerant_vgg`.
         ValueError: if there is no patch.
     """
-    network = shift_tolerant_vgg()
     rows = []
-    with torch.inference_mode():
-        for index, image in enumerate(slices):
-            down, across = (size // patch for size in image.shape)
-
-            def cut(x: np.ndarray, down: int = down, across: int = across) -> np.ndarray:
-                part = x[: down * patch, : across * patch].reshape(down, patch, across, patch)
-                return part.swapaxes(1, 2).reshape(-1, patch, patch)
-
-            patches = cut(image)
-            if masks is not None:
-                patches = patches[cut(masks[index]).mean(axis=(1, 2)) >= 0.5]
-            if len(patches):
-                rows.append(network(_network_pictures(patches, window))[-1].mean(dim=(2, 3)).double().numpy())
+    for index, image in enumerate(slices):
+        patches = _patches(np.asarray(image), patch)
+        if masks is not None:
+            patches = patches[_patches(masks[index], patch).mean(axis=(1, 2)) >= 0.5]
+        if len(patches):
+            rows.append(_features(patches, window)[-1].mean(dim=(2, 3)).double().numpy())
     if not rows:
         raise ValueError("no patch lies within the masks")
     return np.concatenate(rows)
