@@ -124,13 +124,12 @@ def detector_kernel(diameter_mm: float, spacing_mm: tuple[float, float]) -> np.n
 
 def detector_map(image: np.ndarray, diameter_mm: float, spacing_mm: tuple[float, float]) -> np.ndarray:
     """Contrast in HU that the detector reads at each pixel of (rows, columns); edges continue with their value."""
-    import torch
-    import torch.nn.functional as F
-
-    kernel = torch.from_numpy(detector_kernel(diameter_mm, spacing_mm))[None, None]
-    down, across = (size // 2 for size in kernel.shape[-2:])
-    stack = torch.from_numpy(np.asarray(image, dtype=np.float64))[None, None]
-    return F.conv2d(F.pad(stack, (across, across, down, down), mode="replicate"), kernel)[0, 0].numpy()
+    kernel = detector_kernel(diameter_mm, spacing_mm)
+    reach = [(size // 2, size // 2) for size in kernel.shape]
+    padded = np.pad(np.asarray(image, dtype=np.float64), reach, mode="edge")
+    # the kernel is symmetric, so that its convolution is the correlation; what wraps around lies in the padding
+    product = np.fft.rfft2(padded) * np.fft.rfft2(kernel, padded.shape)
+    return np.fft.irfft2(product, padded.shape)[kernel.shape[0] - 1 :, kernel.shape[1] - 1 :]
 
 
 def read_contrasts(slices: np.ndarray, lesions: Sequence[Lesion], spacing_mm: tuple[float, float]) -> np.ndarray:
