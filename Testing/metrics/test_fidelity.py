@@ -86,6 +86,14 @@ def test_only_the_body_counts():
     assert tissue_errors(np.where(body, 41.0, 90.0), reference, body)["soft tissue"].bias == pytest.approx(1)
 
 
+def test_a_hollow_phantom_is_kept_whole():
+    rows, columns = np.mgrid[:200, :200] - 100.0
+    radius = np.hypot(rows, columns)
+    shell = np.where((radius < 80) & (radius > 76), 900.0, -1000.0)
+    shell[95:115, 170:182] = 900.0  # thicker in one place
+    np.testing.assert_array_equal(body_mask(shell), (radius < 80) | (shell > 0))
+
+
 def test_a_patient_who_touches_the_table_is_still_told_from_it(clinical_volume):
     image = clinical_volume.voxels[10].copy()
     alone = body_mask(image)

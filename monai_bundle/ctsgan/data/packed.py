@@ -37,6 +37,8 @@ def load_slices(
     Raises:
         CTError: naming a volume that cannot be read.
     """
+    if isinstance(paths, (str, Path)):
+        raise TypeError("load_slices takes volumes; find_sources and find_volumes list those of a folder")
     volumes = []
     for entry in paths:
         path = Path(entry["image"] if isinstance(entry, dict) else entry)

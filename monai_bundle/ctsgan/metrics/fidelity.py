@@ -51,7 +51,8 @@ def body_mask(image: np.ndarray) -> np.ndarray:
 
     The largest region above -500 HU, holes filled. What is thinner than twice :data:`TABLE_PIXELS` and reaches further
     than that from anything thicker, a table's shell that the patient touches, is cut off before holes are filled, so
-    that the air between patient and table stays air.
+    that the air between patient and table stays air. Where that would leave less than half, as of a hollow phantom,
+    which is all shell, nothing is cut off.
     """
     import SimpleITK as sitk
 
@@ -62,12 +63,14 @@ def body_mask(image: np.ndarray) -> np.ndarray:
     dense = regions(sitk.GetImageFromArray(np.pad((image > BODY_THRESHOLD_HU).astype(np.uint8), 1))) == 1
     core = regions(sitk.BinaryErode(dense, [TABLE_PIXELS] * 2, sitk.sitkBall, 0, 1, False))
     sizes = np.bincount(sitk.GetArrayViewFromImage(core).ravel())[1:]
+    uncut = sitk.GetArrayFromImage(sitk.BinaryFillhole(dense))[1:-1, 1:-1].astype(bool)
     if sizes.size:
         # a thin wall of the chest may fall into pieces here; thick pieces of a table are small beside them
         thick = core <= int((sizes >= 0.05 * sizes[0]).sum())
         whole = sitk.BinaryDilate(thick & (core > 0), [TABLE_PIXELS + 2] * 2, sitk.sitkBall)
         dense = regions(dense & whole) == 1
-    return sitk.GetArrayFromImage(sitk.BinaryFillhole(dense))[1:-1, 1:-1].astype(bool)
+    cut = sitk.GetArrayFromImage(sitk.BinaryFillhole(dense))[1:-1, 1:-1].astype(bool)
+    return cut if 2 * cut.sum() >= uncut.sum() else uncut
 
 
 def _inside(image: np.ndarray, window: str, mask: np.ndarray | None) -> np.ndarray:
