@@ -16,9 +16,14 @@ FWHM = 2.3548200450309493
 """Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2)."""
 
 
+PASSES = 2
+"""How often the low-pass part of what is still missing is added: of an error twice as wide as the low-pass the first
+time leaves 11 %, the second 2 %."""
+
+
 def fidelity_margin(width_mm: float, spacing_mm: tuple[float, float]) -> int:
     """How many input pixels around a region take part in its correction."""
-    return max(gaussian_taps(width_mm / FWHM / mm).numel() // 2 for mm in spacing_mm)
+    return PASSES * max(gaussian_taps(width_mm / FWHM / mm).numel() // 2 for mm in spacing_mm)
 
 
 def restore_means(
@@ -45,8 +50,10 @@ def restore_means(
     """
     rows, columns = (gaussian_taps(width_mm / FWHM / mm).to(output) for mm in spacing_mm)
     difference = (measured - footprint_mean(output, scale)) * valid
-    weight = filter_separable(valid, rows, columns)
-    correction = filter_separable(difference, rows, columns) / weight.clamp_min(1e-3)
+    weight = filter_separable(valid, rows, columns).clamp_min(1e-3)
+    correction = torch.zeros_like(difference)
+    for _ in range(PASSES):
+        correction = correction + filter_separable(difference - correction * valid, rows, columns) / weight
     if scale > 1:
         correction = F.interpolate(correction, scale_factor=float(scale), mode="bilinear", align_corners=False)
     return output + correction
