@@ -3,8 +3,8 @@
     python Testing/benchmarks/quality.py FOLDER [--scale 4 2 1] [--preset area portable bicubic] [--by-file]
 
 Each reference slice is degraded by a fixed protocol (see ``ctsgan.degradation.preset``) and enhanced with the
-default settings of ``ctsgan enhance``. Printed are means over slices, beside bicubic interpolation (x1, where only
-"portable" is measured: beside the degraded slice itself).
+default settings of ``ctsgan enhance``. Printed are means over slices, beside bicubic interpolation (at x1 beside
+the degraded slice itself).
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def main() -> None:
     print("| scale | protocol | method | " + " | ".join(SCORES) + " |")
     print("|---" * (3 + len(SCORES)) + "|")
     for scale in arguments.scale:
-        for name in arguments.preset if scale > 1 else ["portable"]:
+        # at x1 what only reduces leaves nothing to mend
+        for name in arguments.preset if scale > 1 else [n for n in arguments.preset if n not in ("area", "bicubic")]:
             for method, scores in measure(volumes, arguments.model, scale, name, arguments.fidelity or None).items():
                 if arguments.by_file:
                     for volume, rows in zip(volumes, scores, strict=True):
