@@ -16,14 +16,16 @@ import numpy as np
 from tqdm import tqdm
 
 from ctsgan.degradation import preset as make_preset
-from ctsgan.metrics import PIXEL_RANGES, body_mask, tissue_bias
+from ctsgan.metrics import TISSUE_RANGES, body_mask, tissue_errors
 
 from ..quality import SCORES
 from .method import Enhance, Method, Unavailable
 
-TISSUE_SCORES = [f"{tissue} HU" for tissue in PIXEL_RANGES]
+TISSUE_SCORES = [f"{tissue} HU" for tissue in TISSUE_RANGES]
 NAMES = [*SCORES, *TISSUE_SCORES]
 SAVE_SECONDS = 10.0
+FEWEST_PIXELS = 200
+"""A tissue with fewer pixels in a slice has no mean worth printing."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,11 @@ def degraded_pairs(volumes: Iterable[dict[str, Any]], preset: str, scale: int, e
 def score(image: np.ndarray, pair: Pair) -> list[float]:
     """The scores of an enhanced slice in the order of :data:`NAMES`; NaN for a tissue it does not show."""
     fidelity = [function(image, pair.reference, pair.body) for function in SCORES.values()]
-    return [*fidelity, *tissue_bias(image, pair.reference, pair.body).values()]
+    tissues = tissue_errors(image, pair.reference, pair.body)
+    # air is around the patient too
+    tissues["air"] = tissue_errors(image, pair.reference)["air"]
+    enough = {tissue: error for tissue, error in tissues.items() if error and error.pixels >= FEWEST_PIXELS}
+    return [*fidelity, *(enough[tissue].bias if tissue in enough else np.nan for tissue in TISSUE_RANGES)]
 
 
 class Store:

@@ -49,14 +49,13 @@ from .noise import (
 from .perception import body_centre, fid_vgg, niqe, niqe_of_picture, st_lpips, vgg_features
 from .phantom import LOW_CONTRAST_RODS, MATERIAL_RODS, Insert, Phantom, digital_phantom
 from .placement import subpixel_shift
-from .regions import PIXEL_RANGES, TISSUES, Disc, find_disc, tissue_bias
+from .regions import TISSUES, Disc, find_disc
 from .resolution import TransferFunction, disc_ttf, edge_mtf
 
 __all__ = [
     "BACKGROUNDS",
     "LOW_CONTRAST_RODS",
     "MATERIAL_RODS",
-    "PIXEL_RANGES",
     "TISSUES",
     "TISSUE_RANGES",
     "WINDOWS",
@@ -107,7 +106,6 @@ __all__ = [
     "ssim",
     "st_lpips",
     "subpixel_shift",
-    "tissue_bias",
     "tissue_errors",
     "uniform_places",
     "vgg_features",

@@ -18,19 +18,6 @@ TISSUES = {
 """Mean HU (lowest, highest) of a region in each tissue; liver and muscle as in contrast-enhanced CT, where the
 ranges of Kalender's Computed Tomography (3rd edition, fig. 1.12) are shifted apart."""
 
-PIXEL_RANGES = {
-    "air": (-1023.0, -950.0),
-    "lung": (-950.0, -500.0),
-    "fat": (-140.0, -40.0),
-    "soft tissue": (0.0, 130.0),
-    "bone": (200.0, 3071.0),
-}
-"""HU (lowest, below the highest) by which a single pixel of the reference is counted to a tissue. -1024 is left out
-of air: it is padding, or clipped."""
-
-FEWEST_PIXELS = 200
-"""A tissue with fewer pixels in a slice has no mean worth printing."""
-
 
 @dataclass(frozen=True)
 class Disc:
@@ -53,31 +40,6 @@ class Disc:
             (columns - self.column)[None] * spacing_mm[1],
         )
         return (distance <= self.diameter_mm / 2.0).repeat(scale, axis=0).repeat(scale, axis=1)
-
-
-def tissue_bias(
-    image: np.ndarray, reference: np.ndarray, body: np.ndarray, ranges: dict[str, tuple[float, float]] = PIXEL_RANGES
-) -> dict[str, float]:
-    """Mean error in HU over the pixels whose reference lies in each tissue's range; NaN where there are too few.
-
-    The reference chooses its pixels with their noise, and edges with them: where a range cuts off a
-    distribution (bone above 200 HU), any smoothing shows as a bias towards what lies beyond the cut. So the
-    figure compares methods on the same slices; for the mean of a region in itself see :func:`find_disc`.
-
-    Args:
-        image: HU, (rows, columns).
-        reference: HU, the same shape.
-        body: the patient's pixels, bool; every tissue but air is looked for within it.
-        ranges: HU (lowest, below the highest) by tissue.
-    """
-    error = np.clip(image, -1024, 3071).astype(np.float64) - reference
-    means = {}
-    for tissue, (lowest, highest) in ranges.items():
-        chosen = (reference >= lowest) & (reference < highest)
-        if tissue != "air":
-            chosen &= body
-        means[tissue] = float(error[chosen].mean()) if chosen.sum() >= FEWEST_PIXELS else float("nan")
-    return means
 
 
 def find_disc(
