@@ -27,12 +27,6 @@ from ctsgan.metrics import find_disc, subpixel_shift
 SPACING = (0.8, 0.6)
 
 
-@pytest.fixture(scope="module")
-def whole(clinical_volume):
-    """One slice of 512 x 512, (1, H, W)."""
-    return torch.from_numpy(clinical_volume.voxels[9:10].astype(np.float32))
-
-
 def measured_mtf(blur, frequency, axis):
     """Response to a thin wire along one axis at a frequency in cycles/mm."""
     image = torch.zeros(1, 129, 129, dtype=torch.float64)

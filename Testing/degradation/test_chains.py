@@ -25,11 +25,6 @@ SPACING = (0.9765625, 0.9765625)
 
 
 @pytest.fixture(scope="module")
-def whole(clinical_volume):
-    return torch.from_numpy(clinical_volume.voxels[9:10].astype(np.float32))
-
-
-@pytest.fixture(scope="module")
 def patch(whole):
     return whole[:, 200:328, 150:278]
 

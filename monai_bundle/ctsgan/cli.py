@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import __version__
@@ -136,11 +136,14 @@ def _request(arguments: argparse.Namespace):
     )
 
 
-def _enhance(arguments: argparse.Namespace) -> int:
+def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     from .cancel import run_cancellable
 
-    watch = arguments.progress == "slicer"
-    return run_cancellable(lambda: _enhance_all(arguments), watch_stdin=watch)
+    return run_cancellable(lambda: work(arguments), watch_stdin=arguments.progress == "slicer")
+
+
+def _enhance(arguments: argparse.Namespace) -> int:
+    return _cancellable(_enhance_all, arguments)
 
 
 def _enhance_all(arguments: argparse.Namespace) -> int:
@@ -200,9 +203,7 @@ def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[P
 
 
 def _degrade(arguments: argparse.Namespace) -> int:
-    from .cancel import run_cancellable
-
-    return run_cancellable(lambda: _degrade_volume(arguments), watch_stdin=arguments.progress == "slicer")
+    return _cancellable(_degrade_volume, arguments)
 
 
 def _degrade_volume(arguments: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ SMALLEST_TILE = 64
 """Input pixels; where not even such a tile fits into memory there is nothing left to try."""
 
 LARGEST_BODY = 512
-"""Edge in pixels of the features of the network's body (a quarter of the output) above which tiles are used."""
+"""Edge in pixels of the features of the network's body above which tiles are used."""
 
 FIDELITY_MM = 10.0
 """Default full width at half maximum of the low-pass that holds regional means."""
@@ -161,7 +161,7 @@ def _enlarge(image: torch.Tensor, scale: int, mode: str) -> torch.Tensor:
 
 def default_tile(network: torch.nn.Module, shape: tuple[int, int]) -> int | None:
     """Tiles only where a slice (rows, columns) is so large that its features would not fit into 1 GiB."""
-    largest = LARGEST_BODY * 4 // network.scale
+    largest = LARGEST_BODY * network.size_multiple
     return largest if max(shape) > largest else None
 
 

@@ -12,8 +12,7 @@ from monai.engines.utils import IterationEvents
 from monai.utils.enums import CommonKeys
 from torch import nn
 
-from .errors import CTError
-from .trainer import is_first_process
+from .trainer import is_first_process, require_finite
 
 LOSSES = "losses"
 """Key of a trainer's output: every part of the losses, unweighted, by name."""
@@ -100,12 +99,7 @@ class GanTrainer(SupervisedTrainer):
     def _step(self, name: str, loss: torch.Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [weight.grad.sum() for weight in network.parameters() if weight.grad is not None]
-        if not torch.stack([loss.detach(), *gradients]).isfinite().all():
-            raise CTError(
-                f"the {name}'s loss or gradient is not a number at update {self.state.iteration}; start again from the "
-                "last checkpoint with a smaller learning_rate, or with mixed_precision off"
-            )
+        require_finite(loss, network, self.state.iteration, f"the {name}'s ")
         optimizer.step()
 
 

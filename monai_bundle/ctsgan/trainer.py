@@ -154,6 +154,23 @@ class LogProgress:
             )
 
 
+def require_finite(loss: torch.Tensor, network: nn.Module, update: int, whose: str = "") -> None:
+    """Raise :class:`CTError` if a loss, or a gradient of the network, is not a number at an update.
+
+    Args:
+        loss: scalar.
+        network: whose gradients are looked at.
+        update: its number, for the message.
+        whose: loss it is, for the message, as in "the generator's "; "" where there is one only.
+    """
+    sums = [weight.grad.sum().float() for weight in network.parameters() if weight.grad is not None]
+    if not torch.stack([loss.detach().float(), *sums]).isfinite().all():
+        raise CTError(
+            f"{whose}loss or gradient is not a number at update {update}; start again from the last checkpoint with a "
+            "smaller learning_rate, or with mixed_precision off"
+        )
+
+
 class StopAtNaN:
     """A MONAI handler that ends training at the first loss or gradient that is not a number.
 
@@ -171,13 +188,7 @@ class StopAtNaN:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        values = [loss_of(engine)]
-        values += [weight.grad.sum() for weight in self.network.parameters() if weight.grad is not None]
-        if not torch.stack([value.float().to(values[-1].device) for value in values]).isfinite().all():
-            raise CTError(
-                f"loss or gradient is not a number at update {engine.state.iteration}; start again from the last "
-                "checkpoint with a smaller learning_rate, or with mixed_precision off"
-            )
+        require_finite(loss_of(engine), self.network, engine.state.iteration)
 
 
 class Checkpoints:

@@ -29,7 +29,24 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Request:
+class FileRequest:
+    """What a user asks of reading and writing, whatever is done in between.
+
+    Args:
+        series: UID or number of the DICOM series where a folder holds several.
+        force: go on where the input does not look like a CT.
+        fill: HU put in the place of NaN and Inf; ``None`` refuses them.
+        overwrite: replace an output that exists.
+    """
+
+    series: str | None = None
+    force: bool = False
+    fill: float | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Request(FileRequest):
     """What a user asks for; the fields are the options of ``ctsgan enhance``.
 
     Args:
@@ -43,10 +60,7 @@ class Request:
         device: auto, cpu, cuda, cuda:n or mps.
         dtype: auto, float32, float16 or bfloat16.
         threads: of the processor; ``None`` leaves it to PyTorch.
-        series: UID or number of the DICOM series where a folder holds several.
-        force: go on where the input does not look like a CT.
-        fill: HU put in the place of NaN and Inf; ``None`` refuses them.
-        overwrite: replace an output that exists.
+        series, force, fill, overwrite: as in :class:`FileRequest`.
     """
 
     scale: int | None = None
@@ -60,10 +74,6 @@ class Request:
     device: str = "auto"
     dtype: str = "auto"
     threads: int | None = None
-    series: str | None = None
-    force: bool = False
-    fill: float | None = None
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,31 +250,27 @@ class Report:
 def process_file(
     source: Path,
     target: Path,
+    request: FileRequest,
     prepare: Callable[[Volume], tuple[tuple[int, int, int], str]],
     process: Callable[[Volume], Volume],
-    *,
-    series: str | None = None,
-    force: bool = False,
-    fill: float | None = None,
-    overwrite: bool = False,
     purpose: str = "enhanced",
 ) -> Report:
     """Read ``source``, process it and write ``target``, which appears only when it is complete.
 
     Args:
         source, target: files, or folders of a DICOM series.
+        request: how to read and write.
         prepare: from what was read to the shape (slices, rows, columns) that will come out and one line for its
             header; it refuses what cannot be done before anything is computed.
         process: from what was read to what is written.
-        series, force, fill, overwrite: see :class:`Request`.
         purpose: see :func:`ctsgan.io.files.write_volume`.
 
     Raises:
         CTError: for anything the user can mend; nothing is left behind then.
     """
     started = time.monotonic()
-    with partial_output(target, overwrite=overwrite, source=source) as partial:
-        volume = read_volume(source, series=series, force=force, fill=fill)
+    with partial_output(target, overwrite=request.overwrite, source=source) as partial:
+        volume = read_volume(source, series=request.series, force=request.force, fill=request.fill)
         shape, description = prepare(volume)
         check_storable(volume, partial)
         require_space(partial, int(np.prod(shape)) * 2)
@@ -293,16 +299,7 @@ def enhance_file(source: Path, target: Path, request: Request, progress: Progres
         plan = make_plan(volume.voxels.shape, volume.affine, request)
         return plan.shape, describe(request, plan)
 
-    return process_file(
-        source,
-        target,
-        prepare,
-        lambda volume: enhance_volume(volume, request, progress),
-        series=request.series,
-        force=request.force,
-        fill=request.fill,
-        overwrite=request.overwrite,
-    )
+    return process_file(source, target, request, prepare, lambda volume: enhance_volume(volume, request, progress))
 
 
 def describe(request: Request, plan: Plan) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from ..degradation import Chain
+from ..degradation.chain import Chain, random_state
 from ..errors import CTError
 from ..filters import footprint_mean, gaussian_blur
 from ..intensity import to_network_range
@@ -123,7 +123,7 @@ class PatchBatches(IterableDataset):
         self.degradation.begin_batch(self.seed, number)
         images, labels = [], []
         for index in range(self.rank * self.batch_size, (self.rank + 1) * self.batch_size):
-            random = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([self.seed, number, index])))
+            random = random_state(self.seed, number, index)
             self.degradation.set_random_state(state=random)
             sharp, spacing_mm = self._sharp_patch(random)
             images.append(self.degradation(sharp, spacing_mm)[:, inner, inner])

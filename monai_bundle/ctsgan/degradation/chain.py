@@ -16,6 +16,11 @@ def whole_hu(image: torch.Tensor) -> torch.Tensor:
     return image.round().clamp(HU_MIN, HU_MAX)
 
 
+def random_state(*numbers: int) -> np.random.RandomState:
+    """A random state of its own for each sequence of numbers of 0 or more, such as seed, batch and place."""
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(numbers)))
+
+
 class Chain(Randomizable):
     """Operations that together make a slice with pixels ``factor`` times as wide.
 

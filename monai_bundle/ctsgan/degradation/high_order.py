@@ -10,7 +10,7 @@ import torch
 from monai.transforms import Randomizable
 
 from ..metrics.fidelity import WINDOWS
-from .chain import Chain, whole_hu
+from .chain import Chain, random_state, whole_hu
 from .operators import RESIZE_METHODS, resize
 from .paper import RandJpeg, RandKernelBlur, RandPoissonNoise, RandResize, RandSinc
 from .transforms import RandNoise
@@ -126,8 +126,7 @@ class HighOrderDegradation(Chain):
 
     def begin_batch(self, seed: int, number: int) -> None:
         """Take the order of that batch, which follows from the seed and how often ``redraw_every`` fits into it."""
-        draw = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, number // self.redraw_every])))
-        self.order = int(draw.randint(self.orders[0], self.orders[1] + 1))
+        self.order = int(random_state(seed, number // self.redraw_every).randint(self.orders[0], self.orders[1] + 1))
 
     def randomize(self, data: object = None) -> None:
         for operation in (*self.stages[: self.order], self.sinc):

@@ -11,11 +11,12 @@ import math
 from collections.abc import Sequence
 
 import torch
-from monai.transforms import Randomizable, RandomizableTransform
+from monai.transforms import Randomizable
 
 from ..metrics.fidelity import WINDOWS
 from . import jpeg, kernels
 from .operators import RESIZE_METHODS, convolve, poisson_noise, resize
+from .transforms import RandOperation
 
 SHAPES = {
     "isotropic": 0.45,
@@ -38,7 +39,7 @@ def _drawn_sinc(random: Randomizable, sizes: Sequence[int]) -> torch.Tensor:
     return kernels.sinc_kernel(size, random.R.uniform(lowest, 0.5))
 
 
-class RandKernelBlur(RandomizableTransform):
+class RandKernelBlur(RandOperation):
     """Blur with a kernel of a drawn shape: Gaussian, generalised, plateau, or now and then sinc.
 
     Args:
@@ -91,14 +92,12 @@ class RandKernelBlur(RandomizableTransform):
             return self.R.uniform(low, 1.0)
         return self.R.uniform(max(low, 1.0), high)
 
-    def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
         # an image on its way can be smaller than the kernel, which mirroring does not allow
-        return convolve(image, self.kernel, edges="replicate") if self._do_transform else image
+        return convolve(image, self.kernel, edges="replicate")
 
 
-class RandSinc(RandomizableTransform):
+class RandSinc(RandOperation):
     """The last filter: a sinc that rings at edges, as sharpening on export does.
 
     Args:
@@ -116,10 +115,8 @@ class RandSinc(RandomizableTransform):
         super().randomize(None)
         self.kernel = _drawn_sinc(self, self.sizes)
 
-    def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        return convolve(image, self.kernel, edges="replicate") if self._do_transform else image
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
+        return convolve(image, self.kernel, edges="replicate")
 
 
 class RandResize(Randomizable):
@@ -154,7 +151,7 @@ class RandResize(Randomizable):
         return image if list(image.shape[-2:]) == target else resize(image, target, self._method)
 
 
-class RandPoissonNoise(RandomizableTransform):
+class RandPoissonNoise(RandOperation):
     """Shot noise of a picture in a window, as :func:`ctsgan.degradation.operators.poisson_noise` says.
 
     Args:
@@ -176,16 +173,12 @@ class RandPoissonNoise(RandomizableTransform):
         self._scale = self.R.uniform(*self.scale)
         self._seed = int(self.R.randint(2**31))
 
-    def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
         generator = torch.Generator(image.device).manual_seed(self._seed)
         return poisson_noise(image, self._scale, WINDOWS[self.window], generator)
 
 
-class RandJpeg(RandomizableTransform):
+class RandJpeg(RandOperation):
     """JPEG compression of a windowed 8-bit view, as slices are shared in talks, messages and teaching files.
 
     Args:
@@ -216,10 +209,6 @@ class RandJpeg(RandomizableTransform):
         self._quality = int(self.R.randint(self.quality[0], self.quality[1] + 1))
         self._window = self.windows[self.R.randint(len(self.windows))]
 
-    def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
         compress = jpeg.jpeg_file if self.real else jpeg.jpeg
         return compress(image, self._quality, WINDOWS[self._window])

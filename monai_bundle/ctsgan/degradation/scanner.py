@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from monai.transforms import RandomizableTransform
 
 from . import acquisition
+from .transforms import RandOperation
 
 
-class RandDetectorFootprint(RandomizableTransform):
+class RandDetectorFootprint(RandOperation):
     """The mean over a wider detector element.
 
     Args:
@@ -34,13 +34,11 @@ class RandDetectorFootprint(RandomizableTransform):
         super().randomize(None)
         self._width_mm = self.R.uniform(*self.width_mm)
 
-    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        return acquisition.detector_footprint(image, spacing_mm, self._width_mm) if self._do_transform else image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float]) -> torch.Tensor:
+        return acquisition.detector_footprint(image, spacing_mm, self._width_mm)
 
 
-class RandMtfBlur(RandomizableTransform):
+class RandMtfBlur(RandOperation):
     """Focal spot and reconstruction kernel, as the modulation transfer function (MTF) that is measured of them.
 
     Args:
@@ -64,13 +62,11 @@ class RandMtfBlur(RandomizableTransform):
         self._f10 = self.R.uniform(*self.f10)
         self._f50 = self._f10 * self.R.uniform(*self.ratio)
 
-    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        return acquisition.mtf_blur(image, spacing_mm, self._f10, self._f50) if self._do_transform else image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float]) -> torch.Tensor:
+        return acquisition.mtf_blur(image, spacing_mm, self._f10, self._f50)
 
 
-class RandQuantumNoise(RandomizableTransform):
+class RandQuantumNoise(RandOperation):
     """Noise that follows the dose, with the texture of filtered back projection.
 
     Args:
@@ -106,11 +102,7 @@ class RandQuantumNoise(RandomizableTransform):
         """Another noise at the same dose and with the same texture: that of the next slice."""
         self._seed = int(self.R.randint(2**31))
 
-    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float]) -> torch.Tensor:
         generator = torch.Generator(image.device).manual_seed(self._seed)
         peak = min(self._peak, 0.3 / max(spacing_mm))
         return image + acquisition.quantum_noise(
@@ -118,7 +110,7 @@ class RandQuantumNoise(RandomizableTransform):
         )
 
 
-class RandStreaks(RandomizableTransform):
+class RandStreaks(RandOperation):
     """Streaks where few photons arrive, by projecting the slice forward and back: whole slices only, and slow.
 
     Args:
@@ -155,17 +147,13 @@ class RandStreaks(RandomizableTransform):
         """Other counts at the same dose: those of the next slice."""
         self._seed = int(self.R.randint(2**31))
 
-    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float]) -> torch.Tensor:
         return acquisition.low_count_streaks(
             image, spacing_mm, self._photons, self._electronic_std, self._seed, self.views
         )
 
 
-class RandRings(RandomizableTransform):
+class RandRings(RandOperation):
     """Rings about the isocentre, from detector channels with a wrong gain.
 
     Args:
@@ -206,16 +194,12 @@ class RandRings(RandomizableTransform):
         self._width_mm = self.R.uniform(*self.width_mm)
         self._centre = self.R.uniform(-1.0, 1.0, size=2) * self.centre_mm
 
-    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float]) -> torch.Tensor:
         rings = self._radii.tolist(), self._amplitudes.tolist(), self._width_mm, self._centre.tolist()
         return acquisition.ring_artefacts(image, spacing_mm, *rings)
 
 
-class RandCupping(RandomizableTransform):
+class RandCupping(RandOperation):
     """Too low HU deep in the patient, from beam hardening and scatter that were not corrected to the end.
 
     Args:
@@ -242,13 +226,11 @@ class RandCupping(RandomizableTransform):
         self._depth_hu = self.R.uniform(*self.depth_hu)
         self._radius_mm = self.R.uniform(*self.radius_mm)
 
-    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        return acquisition.cupping(image, spacing_mm, self._depth_hu, self._radius_mm) if self._do_transform else image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float]) -> torch.Tensor:
+        return acquisition.cupping(image, spacing_mm, self._depth_hu, self._radius_mm)
 
 
-class RandThickSlices(RandomizableTransform):
+class RandThickSlices(RandOperation):
     """Thicker slices, at the positions of the given ones.
 
     Args:
@@ -269,11 +251,8 @@ class RandThickSlices(RandomizableTransform):
         """How many neighbours on either side take part in a slice, as drawn."""
         return math.ceil((self._thickness_mm / distance_mm - 1.0) / 2.0) if self._do_transform else 0
 
-    def __call__(self, stack: torch.Tensor, distance_mm: float, randomize: bool = True) -> torch.Tensor:
-        """A stack (slices, H, W) ``distance_mm`` apart, thickened."""
-        if randomize:
-            self.randomize()
-        # what is thicker than the slice stays so
-        if not self._do_transform or self._thickness_mm <= distance_mm:
+    def apply(self, stack: torch.Tensor, distance_mm: float) -> torch.Tensor:
+        """A stack (slices, H, W) ``distance_mm`` apart, thickened; slices that are thicker already stay so."""
+        if self._thickness_mm <= distance_mm:
             return stack
         return acquisition.thick_slices(stack, distance_mm, self._thickness_mm)

@@ -7,6 +7,7 @@ on every scanner. Lengths are drawn in pixels of the reduced image, the pitch of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,23 @@ from ..filters import footprint_mean, gaussian_blur
 from .operators import bicubic_mean, correlated_noise
 
 
-class RandBlur(RandomizableTransform):
+class RandOperation(RandomizableTransform):
+    """An operation whose parameters are drawn in ``randomize`` and used in ``apply``.
+
+    Called with ``randomize=False`` it does the same again: what was drawn, or nothing where the draw left it out.
+    """
+
+    def apply(self, image: torch.Tensor, *arguments: Any) -> torch.Tensor:
+        """Do what was drawn."""
+        raise NotImplementedError
+
+    def __call__(self, image: torch.Tensor, *arguments: Any, randomize: bool = True) -> torch.Tensor:
+        if randomize:
+            self.randomize()
+        return self.apply(image, *arguments) if self._do_transform else image
+
+
+class RandBlur(RandOperation):
     """Gaussian blur before the reduction: focal spot, reconstruction kernel and motion taken together.
 
     Args:
@@ -34,13 +51,7 @@ class RandBlur(RandomizableTransform):
         super().randomize(None)
         self._sigma = self.R.uniform(*self.sigma)
 
-    def __call__(
-        self, image: torch.Tensor, spacing_mm: Sequence[float], factor: int, randomize: bool = True
-    ) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor, spacing_mm: Sequence[float], factor: int) -> torch.Tensor:
         pitch_mm = factor * float(np.mean(spacing_mm))
         return gaussian_blur(image, self._sigma * pitch_mm, spacing_mm)
 
@@ -66,7 +77,7 @@ class RandReduce(Randomizable):
         return bicubic_mean(image, factor) if self._bicubic else footprint_mean(image, factor)
 
 
-class RandNoise(RandomizableTransform):
+class RandNoise(RandOperation):
     """Gaussian noise in HU with the texture of a reconstruction kernel.
 
     Args:
@@ -95,10 +106,6 @@ class RandNoise(RandomizableTransform):
         self._texture = self.textures[self.R.randint(len(self.textures))]
         self._seed = int(self.R.randint(2**31))
 
-    def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        if randomize:
-            self.randomize()
-        if not self._do_transform:
-            return image
+    def apply(self, image: torch.Tensor) -> torch.Tensor:
         generator = torch.Generator(image.device).manual_seed(self._seed)
         return image + correlated_noise(image.shape, self._std_hu, self._texture, generator, image.device)

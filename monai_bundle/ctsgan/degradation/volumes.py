@@ -12,29 +12,25 @@ from .. import __version__
 from ..enhancement import Progress
 from ..errors import CTError
 from ..volume import Volume
-from ..workflow import Report, process_file
+from ..workflow import FileRequest, Report, process_file
 from .chain import Chain
 from .pipeline import preset
 
 
 @dataclass(frozen=True)
-class DegradeRequest:
+class DegradeRequest(FileRequest):
     """What a user asks for; the fields are the options of ``ctsgan degrade``.
 
     Args:
         preset: one of :data:`ctsgan.degradation.PRESETS`.
         scale: pixels become this many times as wide.
         seed: of all that is drawn, 0 or more; the same seed gives the same voxels.
-        series, force, fill, overwrite: as in :class:`ctsgan.workflow.Request`.
+        series, force, fill, overwrite: as in :class:`ctsgan.workflow.FileRequest`.
     """
 
     preset: str = "scanner"
     scale: int = 2
     seed: int = 0
-    series: str | None = None
-    force: bool = False
-    fill: float | None = None
-    overwrite: bool = False
 
 
 def _draw_from(chain: Chain, seed: int, *index: int) -> None:
@@ -122,11 +118,8 @@ def degrade_file(
     return process_file(
         source,
         target,
+        request,
         prepare,
         lambda volume: degrade_volume(volume, chain, request.seed, progress),
-        series=request.series,
-        force=request.force,
-        fill=request.fill,
-        overwrite=request.overwrite,
         purpose="degraded",
     )

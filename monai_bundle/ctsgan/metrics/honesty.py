@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .regions import distance_mm
+
 BACKGROUNDS = {"soft tissue": (20.0, 140.0), "lung": (-950.0, -700.0)}
 """Mean HU of the places lesions are put into: liver, muscle and other parenchyma; aerated lung."""
 
@@ -98,11 +100,8 @@ def lesion_profile(distance_mm: np.ndarray, diameter_mm: float, edge_mm: float =
 def insert_lesions(slices: np.ndarray, lesions: Sequence[Lesion], spacing_mm: tuple[float, float]) -> np.ndarray:
     """Copies of slices (slices, rows, columns) in HU with lesions added, float64."""
     result = np.array(slices, dtype=np.float64)
-    rows, columns = (np.arange(size) for size in result.shape[1:])
     for lesion in lesions:
-        distance = np.hypot(
-            (rows - lesion.row)[:, None] * spacing_mm[0], (columns - lesion.column)[None] * spacing_mm[1]
-        )
+        distance = distance_mm(result.shape[1:], spacing_mm, lesion.row, lesion.column)
         result[lesion.index] += lesion.contrast_hu * lesion_profile(distance, lesion.diameter_mm)
     return result
 
@@ -276,13 +275,8 @@ def delete_structures(
     result = np.array(slices, dtype=np.float64)
     for structure in structures:
         image = result[structure.index]
-        rows, columns = (np.arange(size) for size in image.shape)
-        inside = (
-            np.hypot(
-                (rows - structure.row)[:, None] * spacing_mm[0], (columns - structure.column)[None] * spacing_mm[1]
-            )
-            <= margin * structure.diameter_mm / 2.0
-        )
+        distance = distance_mm(image.shape, spacing_mm, structure.row, structure.column)
+        inside = distance <= margin * structure.diameter_mm / 2.0
         places = np.argwhere(inside)
         number = np.full(image.shape, -1)
         number[inside] = np.arange(len(places))

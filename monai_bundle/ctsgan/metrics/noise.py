@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .regions import squares
+
 SOFT_TISSUE_HU = (0.0, 170.0)
 """HU of the tissue in which the noise of patients is measured."""
 
@@ -100,14 +102,8 @@ def square_regions(images: np.ndarray, mask: np.ndarray, size: int) -> np.ndarra
     Returns:
         (n, size, size); n may be 0.
     """
-    mask = np.broadcast_to(mask, images.shape)
-    rows, columns = (extent // size for extent in images.shape[1:])
-
-    def squares(stack: np.ndarray) -> np.ndarray:
-        cut = stack[:, : rows * size, : columns * size].reshape(len(stack), rows, size, columns, size)
-        return cut.swapaxes(2, 3).reshape(-1, size, size)
-
-    return squares(np.asarray(images))[squares(mask).all(axis=(1, 2))]
+    within = squares(np.broadcast_to(mask, images.shape), size).all(axis=(1, 2))
+    return squares(np.asarray(images), size)[within]
 
 
 def noise_by_difference(first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = None) -> float:

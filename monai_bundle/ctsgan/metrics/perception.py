@@ -23,6 +23,7 @@ from ..intensity import to_network_range
 from ..networks.perceptual import VGGFeatures, packaged_weights
 from ..resample import resampling_matrix
 from .fidelity import WINDOWS
+from .regions import squares
 
 NIQE_BLOCK = 96
 """Pixels along each side of the blocks whose features NIQE compares."""
@@ -70,8 +71,7 @@ def _asymmetric_gaussian(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 
 def _niqe_features(normalised: np.ndarray, block: int) -> np.ndarray:
     """18 numbers for each block: the distribution of its values and of their products with four neighbours."""
-    rows, columns = (size // block for size in normalised.shape)
-    blocks = normalised.reshape(rows, block, columns, block).swapaxes(1, 2).reshape(-1, block, block)
+    blocks = squares(normalised[None], block)
     shape, left, right, _ = _asymmetric_gaussian(blocks.reshape(len(blocks), -1))
     features = [shape, (left + right) / 2.0]
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
@@ -192,12 +192,6 @@ def st_lpips(image: np.ndarray, reference: np.ndarray, window: str = "wide") -> 
     return distance
 
 
-def _patches(image: np.ndarray, size: int) -> np.ndarray:
-    down, across = (extent // size for extent in image.shape)
-    part = image[: down * size, : across * size].reshape(down, size, across, size)
-    return part.swapaxes(1, 2).reshape(-1, size, size)
-
-
 def vgg_features(
     slices: Sequence[np.ndarray], window: str = "soft", patch: int = 64, masks: Sequence[np.ndarray] | None = None
 ) -> np.ndarray:
@@ -218,9 +212,9 @@ def vgg_features(
     """
     rows = []
     for index, image in enumerate(slices):
-        patches = _patches(np.asarray(image), patch)
+        patches = squares(np.asarray(image)[None], patch)
         if masks is not None:
-            patches = patches[_patches(masks[index], patch).mean(axis=(1, 2)) >= 0.5]
+            patches = patches[squares(masks[index][None], patch).mean(axis=(1, 2)) >= 0.5]
         if len(patches):
             rows.append(_features(patches, window)[-1].mean(dim=(2, 3)).double().numpy())
     if not rows:

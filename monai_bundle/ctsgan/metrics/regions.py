@@ -19,6 +19,27 @@ TISSUES = {
 ranges of Kalender's Computed Tomography (3rd edition, fig. 1.12) are shifted apart."""
 
 
+def distance_mm(shape: Sequence[int], spacing_mm: Sequence[float], row: float, column: float) -> np.ndarray:
+    """Distance in mm of each pixel of (rows, columns) from a place (row, column) in pixels; shape ``shape``."""
+    rows, columns = (np.arange(size) for size in shape)
+    return np.hypot((rows - row)[:, None] * spacing_mm[0], (columns - column)[None] * spacing_mm[1])
+
+
+def squares(images: np.ndarray, size: int) -> np.ndarray:
+    """All squares of ``size`` pixels, side by side, row by row; what fills none is left out.
+
+    Args:
+        images: (slices, rows, columns).
+        size: pixels along each side.
+
+    Returns:
+        (n, size, size).
+    """
+    count, rows, columns = len(images), *(extent // size for extent in images.shape[1:])
+    cut = images[:, : rows * size, : columns * size].reshape(count, rows, size, columns, size)
+    return cut.swapaxes(2, 3).reshape(-1, size, size)
+
+
 @dataclass(frozen=True)
 class Disc:
     """A round region: slice, centre pixel (row, column) of the image it was found in, diameter in mm."""
@@ -34,11 +55,7 @@ class Disc:
         The same physical region whatever the scale: each pixel of the image the disc was found in, of ``shape``
         (rows, columns) and ``spacing_mm`` (row, column distance), is inside as a whole or not at all.
         """
-        rows, columns = (np.arange(size) for size in shape)
-        distance = np.hypot(
-            (rows - self.row)[:, None] * spacing_mm[0],
-            (columns - self.column)[None] * spacing_mm[1],
-        )
+        distance = distance_mm(shape, spacing_mm, self.row, self.column)
         return (distance <= self.diameter_mm / 2.0).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
