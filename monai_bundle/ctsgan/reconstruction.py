@@ -2,7 +2,7 @@
 
 A CT number is the mean attenuation over the voxel's footprint, so the mean of an upscaled image over an input
 pixel's footprint can be compared with that pixel. Pixel by pixel the difference is the noise that was removed
-and the edges that were sharpened; its mean over a region is an error, and that part is put back.
+and the blur that was undone; what is left of its mean over a region is an error, and that part is put back.
 """
 
 from __future__ import annotations
@@ -21,9 +21,57 @@ PASSES = 2
 time leaves 11 %, the second 2 %."""
 
 
+BLUR_SIGMA = 0.7
+"""Standard deviation in input pixels of the blur that is looked for."""
+
+BLUR_WIDTH_MM = 20.0
+"""Full width at half maximum of the neighbourhood whose edges say together how much blur was undone."""
+
+BLUR_FLOOR_HU = 5.0
+"""Where blur would change less than this nothing can be said of it."""
+
+LARGEST_BLUR = 2.0
+"""In units of :data:`BLUR_SIGMA`'s effect, which grows about with the variance: a standard deviation of 1 pixel."""
+
+
+def _taps(width_mm: float, spacing_mm: tuple[float, float]) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(gaussian_taps(width_mm / FWHM / mm) for mm in spacing_mm)
+
+
 def fidelity_margin(width_mm: float, spacing_mm: tuple[float, float]) -> int:
     """How many input pixels around a region take part in its correction."""
-    return PASSES * max(gaussian_taps(width_mm / FWHM / mm).numel() // 2 for mm in spacing_mm)
+    regions, edges = (
+        max(taps.numel() // 2 for taps in _taps(width, spacing_mm)) for width in (width_mm, BLUR_WIDTH_MM)
+    )
+    return PASSES * regions + edges + gaussian_taps(BLUR_SIGMA).numel() // 2
+
+
+def undone_blur(
+    difference: torch.Tensor, mean: torch.Tensor, valid: torch.Tensor, spacing_mm: tuple[float, float]
+) -> torch.Tensor:
+    """The part of (measured - footprint mean of the output) that a scanner's blur explains.
+
+    A scanner blurs before it reads its pixels, and a network that undoes that differs from what was measured at every
+    edge, on both sides, without any region being wrong. Seen through a low-pass, the rim of a lung would be 20 HU off.
+    How far the difference looks like blur, a (B * mean - mean) with a Gaussian B, is estimated by least squares in
+    the neighbourhood of each pixel: a is 0 where the input was not blurred, and noise, which knows nothing of the
+    edges, does not change it.
+
+    Args:
+        difference: HU, shape (B, 1, H, W).
+        mean: footprint mean of the output in HU, same shape.
+        valid: pixels that count, same shape, 0 or 1.
+        spacing_mm: (row distance, column distance).
+
+    Returns:
+        HU, same shape.
+    """
+    rows, columns = _taps(BLUR_WIDTH_MM, spacing_mm)
+    taps = gaussian_taps(BLUR_SIGMA)
+    blur = (filter_separable(mean, taps, taps) - mean) * valid
+    agreement = filter_separable(difference * blur, rows, columns)
+    energy = filter_separable(blur * blur, rows, columns) + BLUR_FLOOR_HU**2
+    return (agreement / energy).clamp(0.0, LARGEST_BLUR) * blur
 
 
 def restore_means(
@@ -34,7 +82,7 @@ def restore_means(
     width_mm: float,
     spacing_mm: tuple[float, float],
 ) -> torch.Tensor:
-    """Add back the low-pass part of (measured - footprint mean of the output).
+    """Add back the low-pass part of (measured - footprint mean of the output), apart from :func:`undone_blur`.
 
     Args:
         output: HU, shape (B, 1, scale H, scale W).
@@ -48,8 +96,10 @@ def restore_means(
     Returns:
         The corrected output, same shape.
     """
-    rows, columns = (gaussian_taps(width_mm / FWHM / mm).to(output) for mm in spacing_mm)
-    difference = (measured - footprint_mean(output, scale)) * valid
+    rows, columns = _taps(width_mm, spacing_mm)
+    mean = footprint_mean(output, scale)
+    difference = (measured - mean) * valid
+    difference = difference - undone_blur(difference, mean, valid, spacing_mm)
     weight = filter_separable(valid, rows, columns).clamp_min(1e-3)
     correction = torch.zeros_like(difference)
     for _ in range(PASSES):
