@@ -50,7 +50,7 @@ from .perception import body_centre, fid_vgg, niqe, niqe_of_picture, st_lpips, v
 from .phantom import LOW_CONTRAST_RODS, MATERIAL_RODS, Insert, Phantom, digital_phantom
 from .placement import subpixel_shift
 from .regions import TISSUES, Disc, find_disc
-from .resolution import TransferFunction, disc_ttf, edge_mtf
+from .resolution import TransferFunction, disc_ttf, edge_mtf, rods_ttf
 
 __all__ = [
     "BACKGROUNDS",
@@ -101,6 +101,7 @@ __all__ = [
     "psnr",
     "read_contrasts",
     "rmse",
+    "rods_ttf",
     "slice_consistency",
     "square_regions",
     "ssim",
