@@ -100,9 +100,7 @@ def _scans(rods: tuple[Insert, ...], count: int, scale: int, preset: str) -> tup
     return tuple(torch.stack(images).numpy().astype(np.int16) for images in (sharp, low))
 
 
-def _restored(
-    enhance: Enhance | None, rods: tuple[Insert, ...], count: int, scale: int, preset: str
-) -> np.ndarray:
+def _restored(enhance: Enhance | None, rods: tuple[Insert, ...], count: int, scale: int, preset: str) -> np.ndarray:
     """The scans as the method restores them, or before the degradation, (count, 384, 384) float64 HU."""
     sharp, low = _scans(rods, count, scale, preset)
     coarse = (scale * SPACING_MM,) * 2
@@ -148,8 +146,8 @@ def measure_physics(enhance: Enhance | None, scale: int, preset: str, realisatio
     - ``f50 LABEL``, ``f10 LABEL``: cycles/mm at which the task transfer function at that contrast falls to a half and
       a tenth; ``relative f50 LABEL``: over that of the phantom before the degradation, which is the ideal. At 10 HU
       eleven rods are taken together, and only f50 is told: f10 drowns in what noise the mean still has.
-    - ``noise``: standard deviation in HU in the uniform body; ``NPS peak``, ``NPS mean``: cycles/mm; ``relative noise``: over that of
-      the phantom before the degradation.
+    - ``noise``: standard deviation in HU in the uniform body; ``NPS peak``, ``NPS mean``: cycles/mm; ``relative
+      noise``: over that of the phantom before the degradation.
     - ``HU slope``, ``HU intercept``, ``HU r2``: over air, polyethylene, water, acrylic and bone.
     - ``d' 10 HU``, ``d' 50 HU``: of a disc of 5 mm for the non-prewhitening observer with eye filter, each with the
       transfer function at its own contrast.
