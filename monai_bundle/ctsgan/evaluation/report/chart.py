@@ -20,7 +20,7 @@ OURS, PEERS = 2, 6
 """How many colours there are for each."""
 
 DASHES = (None, "6 3", "2 3", "8 3 2 3")
-CHARACTER = 6.6
+CHARACTER = 7.0
 """Width of a character of a label, about."""
 
 
@@ -120,7 +120,7 @@ def line_chart(
     curves: Mapping[str, Mapping[str, Sequence[float | None]]],
     labels: tuple[str, str],
     looks: Mapping[str, Style],
-    points: bool = False,
+    logarithmic: bool = False,
 ) -> Element | None:
     """A curve for each method; a value that is not there breaks it. ``None`` where nothing can be drawn.
 
@@ -129,29 +129,33 @@ def line_chart(
         curves: ``x`` and ``y`` by method.
         labels: of the axes, with units.
         looks: style of each method.
-        points: mark each value.
+        logarithmic: both axes are; each value is marked.
     """
+
+    def drawable(value: float | None) -> bool:
+        return is_number(value) and math.isfinite(value) and (value > 0 or not logarithmic)
+
     pairs = {
-        name: [(a, b) if is_number(a) and is_number(b) else None for a, b in zip(curve["x"], curve["y"], strict=True)]
+        name: [(a, b) if drawable(a) and drawable(b) else None for a, b in zip(curve["x"], curve["y"], strict=True)]
         for name, curve in curves.items()
     }
-    known = [pair for line in pairs.values() for pair in line if pair and np.isfinite(pair).all()]
+    known = [pair for line in pairs.values() for pair in line if pair]
     if not known:
         return None
-    x = axis(labels[0], [pair[0] for pair in known], LEFT, WIDTH - RIGHT)
-    y = axis(labels[1], [pair[1] for pair in known], HEIGHT - BOTTOM, TOP)
+    x = axis(labels[0], [pair[0] for pair in known], LEFT, WIDTH - RIGHT, logarithmic)
+    y = axis(labels[1], [pair[1] for pair in known], HEIGHT - BOTTOM, TOP, logarithmic)
     parts = _frame(x, y, HEIGHT - BOTTOM)
     # ours are drawn last, so that they lie on top
     for name in sorted(pairs, key=lambda name: looks[name].ours):
         look = looks[name]
         path, pen = [], "M"
         for pair in pairs[name]:
-            if pair is None or not np.isfinite(pair).all():
+            if pair is None:
                 pen = "M"
                 continue
             path.append(f"{pen}{x.place(pair[0])} {y.place(pair[1])}")
             pen = "L"
-            if points:
+            if logarithmic:
                 place = {"cx": x.place(pair[0]), "cy": y.place(pair[1])}
                 parts.append(element("circle", r=3, class_=f"dot {look.colour}", **place))
         shown = f"line {look.colour}{' ours' if look.ours else ''}"

@@ -97,5 +97,5 @@ def growth_of(results: Mapping[str, Any]) -> Element | None:
     for name, curves in found.items():
         unit = "MiB" if "memory" in name else "seconds"
         along = "slices" if name.startswith("slices") else "rows and columns of the output"
-        charts.append(line_chart(f"Growth with {name}", curves, (along, unit), looks, points=True))
+        charts.append(line_chart(f"Growth with {name}", curves, (along, unit), looks, logarithmic=True))
     return _with_legend(charts, looks, [name for name in looks if any(name in curves for curves in found.values())])

@@ -40,7 +40,8 @@ def number_table(results: Mapping[str, Any], section: str) -> Element | None:
         best = min(values, key=values.get) if values and section == "cost" else best_of(values, name)
         for method, found in numbers.items():
             value = found.get(name)
-            text = number(value, decimals) if value is None or is_number(value) else short(value)
+            # times of methods differ by powers of ten
+            text = short(value) if section == "cost" else number(value, decimals)
             is_best = best is not None and method in values and values[method] == values[best]
             cells[method].append(element("td", element("strong", text) if is_best else text))
     head = element("tr", *(element("th", name, scope="col") for name in ["Method", *map(_heading, names)]))

@@ -13,9 +13,10 @@ from .markup import TIMES, Child, element, render
 from .number_tables import growth_table, number_table
 from .papers import papers_table
 from .provenance import provenance
+from .reading import reading
 from .result import opening, result_sentences
 from .score_tables import score_tables
-from .summary import Row, baseline
+from .summary import Row
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """The page loads nothing, and a browser is told to keep it so."""
@@ -24,23 +25,9 @@ Section = tuple[str, str, list[Child]]
 """An anchor, a title and what stands there."""
 
 
-def _reading(results: Mapping[str, Any]) -> list[Child]:
-    base = baseline(results)
-    text = [
-        "A value is the mean over patients (of each patient's mean over slices) with its 95 % percentile bootstrap "
-        "interval; patients are drawn, not slices. The best mean is in bold.",
-        f"Differences to {base} and to " if base else "Differences to ",
-        "the best peer are taken patient by patient. The best peer is chosen for each score on these same patients, "
-        "which favours it. \u25b2 and \u25bc mark a difference that is better or worse and whose interval leaves out "
-        "0; where 0 is best, differences are of distances from 0.",
-        "PI half is the half of the perceptual index that comes from NIQE. An en dash is a value that is not there.",
-    ]
-    return [element("p", text[0]), element("p", text[1] + text[2]), element("p", text[3])]
-
-
 def _sections(results: Mapping[str, Any], rows: Sequence[Row], out: Path) -> list[Section]:
     sections: list[Section] = [("result", "Result", result_sentences(results, rows))]
-    sections.append(("reading", "How to read the tables", _reading(results)))
+    sections.append(("reading", "How to read the tables", reading(results)))
     for index, preset in enumerate(results["settings"]["presets"]):
         charts = [figures.boxes_of(results, preset), figures.speed_of(results, preset, rows)]
         drawn = [chart for chart in charts if chart is not None]

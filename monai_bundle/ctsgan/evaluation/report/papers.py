@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from ..scores import WHOLE_SLICE
 from .markup import EN_DASH, TIMES, element, number
 from .score_tables import digits, label
 from .summary import Row
@@ -39,20 +40,20 @@ PUBLICATIONS = (
         "perceptual index (PI) 2.622, RMSE 15.47",
         ("NIQE wide", "PI half", "RMSE wide"),
         "PI is half of NIQE plus half of 10 minus Ma's score; Ma's score is not computed here, so only the half that "
-        "NIQE gives stands beside it. The RMSE is of pictures, not of HU, and the images are not published. The NIQE "
-        "of ESRGAN against CTsGAN for three images could not be obtained in print and is left out.",
+        "NIQE gives stands beside it. Its program works on 8-bit pictures, and neither the unit of the RMSE nor the "
+        "images are known here. Its NIQE of ESRGAN and CTsGAN for three images could not be obtained and is left out.",
     ),
     Publication(
-        "Real-ESRGAN fine-tuned on medical images (Aghelan and Rouhani, arXiv:2211.00577)",
-        f"PSNR and SSIM at {TIMES}2 and {TIMES}4: not obtained in print, left out",
-        ("PSNR wide", "SSIM wide"),
-        "It was tuned and tested on chest radiographs and retinal photographs, not on CT, degraded by Real-ESRGAN's "
-        "random chain, of which every draw differs.",
+        "Real-ESRGAN fine-tuned on medical images, as by Aghelan and Rouhani (arXiv:2211.00577)",
+        f"PSNR and SSIM at {TIMES}2 and {TIMES}4: no printed figures could be obtained, so none stand here",
+        (WHOLE_SLICE, "SSIM wide"),
+        "It is tuned and tested on chest radiographs and retinal photographs, not on CT, and degraded by "
+        "Real-ESRGAN's random chain, of which every draw differs.",
     ),
     Publication(
         "An enhancer for CT based on ESRGAN",
         "PSNR 26.84 dB, SSIM 0.8503",
-        ("PSNR wide", "SSIM wide", "PSNR soft", "SSIM soft"),
+        (WHOLE_SLICE, "SSIM wide", "PSNR soft", "SSIM soft"),
         "Window, range and images of its figures are not known, and both scores hang on them: a PSNR over 4095 HU is "
         "higher than one over a display window of the same image by up to 20 log10 of the ratio of the widths.",
     ),

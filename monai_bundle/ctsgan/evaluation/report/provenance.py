@@ -6,16 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .markup import EN_DASH, Child, element
-from .table import method_name, simple_table
-
-
-def _facts(found: Mapping[str, Any]) -> Child:
-    """Names and values, a pair each."""
-    pairs = []
-    for name, value in found.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else EN_DASH if value is None else str(value)
-        pairs.append(element("div", element("dt", name), element("dd", text)))
-    return element("dl", *pairs)
+from .table import definitions, method_name, simple_table
 
 
 def provenance(results: Mapping[str, Any]) -> list[Child]:
@@ -46,9 +37,9 @@ def provenance(results: Mapping[str, Any]) -> list[Child]:
         element("h3", "Command"),
         element("pre", element("code", results["settings"].get("command") or EN_DASH), tabindex=0),
         element("h3", "Settings"),
-        _facts(settings),
+        definitions(settings),
         element("h3", "Environment"),
-        _facts(results["environment"]),
+        definitions(results["environment"]),
         simple_table("Methods, what identifies them, and their licences", method_header, methods, "Methods", "wrap"),
         element("details", element("summary", "Files"), simple_table("Files", file_header, files, "Files")),
     ]

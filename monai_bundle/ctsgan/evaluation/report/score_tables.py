@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...metrics import TISSUE_RANGES, WINDOWS
-from ..scores import DIRECTIONS
+from ..scores import DIRECTIONS, WHOLE_SLICE
 from .markup import EN_DASH, MINUS, element, number
 from .summary import Interval, Row, baseline, merit
 from .table import method_bodies, table
@@ -22,8 +22,9 @@ OPEN = ("Fidelity, soft window", "HU bias by tissue")
 
 GROUPS = {
     **{f"Fidelity, {window} window": [f"{name} {window}" for name in FIDELITY] for window in ("soft", *WINDOWS)},
-    "HU bias by tissue": ["bias", *(f"bias {tissue}" for tissue in TISSUE_RANGES)],
-    "RMSE by tissue": [f"RMSE {tissue}" for tissue in TISSUE_RANGES],
+    "Fidelity, wide window, whole slice": [WHOLE_SLICE],
+    "HU bias by tissue": ["bias", *(f"bias in {tissue}" for tissue in TISSUE_RANGES)],
+    "RMSE by tissue": [f"RMSE in {tissue}" for tissue in TISSUE_RANGES],
     "Perception": ["NIQE wide", "NIQE soft", "PI half", "ST-LPIPS", "FID-VGG"],
     "Truth to the input": ["contradiction", "shift"],
 }
@@ -132,12 +133,8 @@ def score_tables(results: Mapping[str, Any], preset: str, rows: Sequence[Row]) -
     for title, scores in groups.items():
         wanted = [score for score in scores if score in there]
         if wanted:
-            made = score_table(
-                results,
-                f"{title}, {preset}: mean and 95 % interval over patients",
-                wanted,
-                [row for row in mine if row.score in wanted],
-            )
+            caption = f"{title}, {preset}: mean and 95 % interval over patients"
+            made = score_table(results, caption, wanted, [row for row in mine if row.score in wanted])
             opened = "" if title in OPEN or title.startswith("Perception") else None
             parts.append(element("details", element("summary", title), made, open=opened))
     return parts

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from .markup import Child, element
+from .markup import EN_DASH, Child, element
 
 Cell = Child | Sequence[Child]
 TOLD = "Told the true degradation; never counted as best"
@@ -17,7 +17,7 @@ def cell(tag: str, content: Cell, **attributes: Any) -> Element:
     return element(tag, *children, **attributes)
 
 
-def table(caption: Cell, head: Sequence[Element], bodies: Sequence[Element], label: str) -> Element:
+def table(caption: str, head: Sequence[Element], bodies: Sequence[Element], label: str) -> Element:
     """A table in a region that the keyboard can scroll.
 
     Args:
@@ -26,12 +26,12 @@ def table(caption: Cell, head: Sequence[Element], bodies: Sequence[Element], lab
         bodies: groups of rows.
         label: what the region is, for those who hear it.
     """
-    parts = [cell("caption", caption), element("thead", *head), *bodies]
+    parts = [element("caption", element("span", caption)), element("thead", *head), *bodies]
     return element("div", element("table", *parts), class_="scroll", tabindex=0, role="region", aria_label=label)
 
 
 def simple_table(
-    caption: Cell, header: Sequence[str], rows: Sequence[Sequence[Cell]], label: str, class_: str | None = None
+    caption: str, header: Sequence[str], rows: Sequence[Sequence[Cell]], label: str, class_: str | None = None
 ) -> Element:
     """A table whose first column names the rows."""
     head = element("tr", *(element("th", name, scope="col") for name in header))
@@ -40,6 +40,15 @@ def simple_table(
     if class_:
         made.find("table").set("class", class_)
     return made
+
+
+def definitions(found: Mapping[str, Any]) -> Element:
+    """Names and what they stand for, a pair each."""
+    pairs = []
+    for name, value in found.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else EN_DASH if value is None else str(value)
+        pairs.append(element("div", element("dt", name), element("dd", text)))
+    return element("dl", *pairs)
 
 
 def method_name(method: str, methods: Mapping[str, Mapping[str, Any]]) -> list[Child]:
