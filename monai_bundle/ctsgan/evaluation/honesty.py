@@ -6,6 +6,7 @@ degraded, with the same noise each time, and enhanced; one detector reads all me
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from ..errors import CTError
 from ..filters import footprint_mean
 from ..metrics import (
     BACKGROUNDS,
+    Detection,
     Lesion,
     body_mask,
     contradiction,
@@ -39,12 +41,17 @@ from ..resample import resample_slices
 Enhance = Callable[[np.ndarray, tuple[float, float]], np.ndarray]
 """One slice (rows, columns) in HU and its (row, column) distance in mm, to (scale rows, scale columns) in HU."""
 
-DIAMETER_MM = 5.0
+DIAMETERS_MM = (5.0, 10.0)
+"""Of lesions, in turn; the smaller one is that of the structures and inventions too."""
+
+APART_MM = 20.0
+"""Between two lesions: a detector reads as far as a diameter from its lesion's centre."""
+
 CONTRASTS_HU = (10.0, 20.0, 50.0, 100.0)
 STRUCTURE_HU = 50.0
 """Least contrast of a real structure that is deleted."""
 
-A_SLICE = 12
+A_SLICE = 24
 """Lesions in a slice, and structures, at most."""
 
 BACKGROUND = "soft tissue"
@@ -92,19 +99,21 @@ def hallucination_cases(references: Sequence[dict[str, Any]], scale: int, preset
         count, rows, columns = volume["slices"].shape
         sharp = volume["slices"][count // 2, : rows // scale * scale, : columns // scale * scale].double().numpy()
         spacing = tuple(float(mm) for mm in volume["spacing_mm"])
-        places = uniform_places(sharp, spacing, BACKGROUNDS[BACKGROUND], DIAMETER_MM)
+        places = uniform_places(sharp, spacing, BACKGROUNDS[BACKGROUND], max(DIAMETERS_MM))
         candidates.append((float(places.sum() * np.prod(spacing)), str(volume["name"]), sharp, spacing))
     candidates.sort(key=lambda candidate: (-candidate[0], candidate[1]))
     chain = make_preset(preset, scale)
     cases = []
-    for area, name, sharp, spacing in candidates[:slices]:
+    for _, name, sharp, spacing in candidates[:slices]:
         body = body_mask(sharp)
-        places = uniform_places(sharp, spacing, BACKGROUNDS[BACKGROUND], DIAMETER_MM, body)
-        if area == 0 or not places.any():
+        if not uniform_places(sharp, spacing, BACKGROUNDS[BACKGROUND], max(DIAMETERS_MM), body).any():
             continue
+        places = uniform_places(sharp, spacing, BACKGROUNDS[BACKGROUND], DIAMETERS_MM[0], body)
         stack, seed = sharp[None], zlib.crc32(name.encode())
-        lesions = draw_lesions(stack, spacing, DIAMETER_MM, A_SLICE, BACKGROUND, body[None], seed)
-        structures = find_structures(stack, spacing, DIAMETER_MM, STRUCTURE_HU, body[None], A_SLICE)
+        drawn = draw_lesions(stack, spacing, max(DIAMETERS_MM), A_SLICE, BACKGROUND, body[None], seed, APART_MM)
+        sizes = itertools.cycle(DIAMETERS_MM)
+        lesions = [replace(lesion, diameter_mm=next(sizes)) for lesion in drawn]
+        structures = find_structures(stack, spacing, DIAMETERS_MM[0], STRUCTURE_HU, body[None], A_SLICE)
         filled = delete_structures(stack, structures, spacing)[0]
         cases.append(Case(sharp, filled, spacing, lesions, structures, places, _degrade(chain, seed, spacing)))
     if not cases:
@@ -124,15 +133,32 @@ def _pooled(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
+def _detection_numbers(lesion: Detection, label: str) -> dict[str, float | None]:
+    values = {
+        "kept": lesion.kept / (lesion.kept + lesion.lost),
+        "transmission": lesion.transmission,
+        "AUC": lesion.auc,
+        "AUC error": lesion.auc_error,
+        "d'": lesion.d_prime,
+        "d' error": lesion.d_prime_error,
+    }
+    return {f"{name} {label}": float(value) if np.isfinite(value) else None for name, value in values.items()}
+
+
 def measure_honesty(
     enhance: Enhance, scale: int, preset: str, references: Sequence[dict[str, Any]], slices: int = 6
 ) -> dict[str, Any]:
-    """How often a method keeps, loses or invents a lesion of 5 mm in soft tissue.
+    """How often a method keeps, loses or invents a lesion of 5 or 10 mm in soft tissue.
 
-    - ``kept C HU``: share of the lesions of contrast C of which at least half the contrast is left, the rest is lost;
-      by output with minus output without the lesion. ``transmission C HU``: mean share of the contrast that is left.
-    - ``AUC C HU``, ``d' C HU`` and their standard errors ``AUC error C HU``, ``d' error C HU``: of the detector, with
-      against without lesion, noise and anatomy included.
+    Each of these is told of each size and contrast, such as ``kept 5 mm 10 HU``:
+
+    - ``kept``: share of the lesions of which at least half the contrast is left, the rest is lost; by output with
+      minus output without the lesion. ``transmission``: mean share of the contrast that is left.
+    - ``AUC``, ``d'`` and their standard errors ``AUC error``, ``d' error``: of the detector, with against without
+      lesion, noise and anatomy included.
+
+    And these once:
+
     - ``invented``: share of the places in uniform tissue at which the output shows a contrast that the reference does
       not explain (:func:`ctsgan.metrics.unexplained_contrast`) above ``bar``, in HU. The bar is that which plain
       bicubic interpolation of the same input crosses at 1 % of the places: false positives of the noise that is in
@@ -151,7 +177,7 @@ def measure_honesty(
 
     Returns:
         ``numbers`` by name, ``None`` where nothing could be measured, and ``curves``: ``roc_area``, ``kept`` and
-        ``transmission`` over contrast (HU), each by ``"5 mm"``.
+        ``transmission`` over contrast (HU), each by diameter (``"5 mm"``, ``"10 mm"``).
 
     Raises:
         CTError: if no reference has uniform soft tissue.
@@ -159,7 +185,8 @@ def measure_honesty(
     present: dict[float, list[np.ndarray]] = {contrast: [] for contrast in CONTRASTS_HU}
     absent, returned, unexplained, noise = [], [], [], []
     blobs, searched = 0, 0.0
-    for case in hallucination_cases(references, scale, preset, slices):
+    cases = hallucination_cases(references, scale, preset, slices)
+    for case in cases:
         spacing = case.spacing_mm
         coarse = tuple(scale * mm for mm in spacing)
         low = case.degrade(case.sharp)
@@ -176,24 +203,18 @@ def measure_honesty(
             shown = read_contrasts((output - case.filled)[None], case.structures, spacing)
             returned.append(shown / read_contrasts((case.sharp - case.filled)[None], case.structures, spacing))
         for image, found in ((plain, unexplained), (_interpolated(low, scale), noise)):
-            found.append(np.abs(unexplained_contrast(image, case.sharp, spacing, DIAMETER_MM))[case.places])
-        blobs += len(invented_blobs(plain[None], case.sharp[None], case.places[None], spacing, DIAMETER_MM))
+            found.append(np.abs(unexplained_contrast(image, case.sharp, spacing, DIAMETERS_MM[0]))[case.places])
+        blobs += len(invented_blobs(plain[None], case.sharp[None], case.places[None], spacing, DIAMETERS_MM[0]))
         searched += float(case.places.sum() * np.prod(spacing) / 100.0)
     bar = float(np.quantile(_pooled(noise), 1.0 - FALSE_POSITIVES))
     gone = _pooled(returned)
+    diameters = _pooled([np.array([lesion.diameter_mm for lesion in case.lesions]) for case in cases])
     numbers: dict[str, float | None] = {}
-    found = [detection(contrast, _pooled(readings), _pooled(absent)) for contrast, readings in present.items()]
-    for lesion in found:
-        values = {
-            "kept": lesion.kept / (lesion.kept + lesion.lost),
-            "transmission": lesion.transmission,
-            "AUC": lesion.auc,
-            "AUC error": lesion.auc_error,
-            "d'": lesion.d_prime,
-            "d' error": lesion.d_prime_error,
-        }
-        for name, value in values.items():
-            numbers[f"{name} {lesion.contrast_hu:g} HU"] = value if np.isfinite(value) else None
+    for diameter, contrast in itertools.product(DIAMETERS_MM, CONTRASTS_HU):
+        chosen = diameters == diameter
+        if chosen.any():
+            lesion = detection(contrast, _pooled(present[contrast])[chosen], _pooled(absent)[chosen])
+            numbers |= _detection_numbers(lesion, f"{diameter:g} mm {contrast:g} HU")
     numbers |= {
         "invented": float((_pooled(unexplained) > bar).mean()),
         "bar": bar,
@@ -204,7 +225,13 @@ def measure_honesty(
         "searched": searched,
     }
     curves = {
-        name: {f"{DIAMETER_MM:g} mm": {"x": list(CONTRASTS_HU), "y": [numbers[f"{key} {c:g} HU"] for c in CONTRASTS_HU]}}
+        name: {
+            f"{diameter:g} mm": {
+                "x": list(CONTRASTS_HU),
+                "y": [numbers.get(f"{key} {diameter:g} mm {contrast:g} HU") for contrast in CONTRASTS_HU],
+            }
+            for diameter in DIAMETERS_MM
+        }
         for name, key in (("roc_area", "AUC"), ("kept", "kept"), ("transmission", "transmission"))
     }
     return {"numbers": numbers, "curves": curves}
