@@ -64,7 +64,9 @@ def uniform_places(
     reach = [int(np.ceil(margin_mm / mm)) for mm in spacing_mm]
     # what lies beyond the image is not tissue
     outside = F.pad((~inside).float(), (reach[1], reach[1], reach[0], reach[0]), value=1.0)
-    return F.max_pool2d(outside, tuple(2 * extent + 1 for extent in reach), stride=1)[0, 0].numpy() < 0.5
+    for size in ((2 * reach[0] + 1, 1), (1, 2 * reach[1] + 1)):
+        outside = F.max_pool2d(outside, size, stride=1)
+    return outside[0, 0].numpy() < 0.5
 
 
 def draw_lesions(
