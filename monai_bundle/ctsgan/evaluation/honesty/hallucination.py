@@ -25,7 +25,7 @@ from ...metrics import (
 )
 from ...metrics.honesty.roc import KEPT_SHARE
 from ...resample import resample_slices
-from ..enhance import Enhance
+from ..methods.method import Enhance
 from .cases import DIAMETERS_MM, hallucination_cases
 
 CONTRASTS_HU = (10.0, 20.0, 50.0, 100.0)
@@ -102,11 +102,10 @@ def measure_honesty(
         low = case.degrade(case.sharp)
         plain = enhance(low, coarse).astype(np.float64)
         absent.append(read_contrasts(plain[None], case.lesions, spacing))
+        unit = [replace(lesion, contrast_hu=1.0) for lesion in case.lesions]
+        added = insert_lesions(np.zeros((1, *case.sharp.shape)), unit, spacing)[0]
         for contrast in CONTRASTS_HU:
-            changed = insert_lesions(
-                case.sharp[None], [replace(x, contrast_hu=contrast) for x in case.lesions], spacing
-            )[0]
-            output = enhance(case.degrade(changed), coarse)
+            output = enhance(case.degrade(case.sharp + contrast * added), coarse)
             present[contrast].append(read_contrasts(output[None], case.lesions, spacing))
         if case.structures:
             output = enhance(case.degrade(case.filled), coarse)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...degradation import preset as make_preset
 from ...metrics import edge_mtf
-from ..enhance import Enhance
+from ..methods.method import Enhance
 from .numbers import curve
 
 LEVEL_HU = -200.0

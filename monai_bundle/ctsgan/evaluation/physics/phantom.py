@@ -40,7 +40,7 @@ from ...metrics import (
     square_regions,
 )
 from ...metrics.phantom import BACKGROUND_HU, BODY_MM, Insert, ellipse_coverage, ring
-from ..enhance import Enhance
+from ..methods.method import Enhance
 from .numbers import curve, number
 
 SPACING_MM = 0.7
@@ -72,7 +72,6 @@ LABELS = {"bone +915 HU": 4, "+200 HU": 6, "+50 HU": 5, "polyethylene -135 HU": 
 """Rods of :data:`MATERIALS` whose transfer function is measured."""
 
 LOW_LABEL = f"+{LOW_CONTRAST_HU:g} HU"
-
 
 
 @lru_cache(maxsize=6)
