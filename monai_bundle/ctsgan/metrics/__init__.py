@@ -22,7 +22,7 @@ from .fidelity import (
 )
 from .honesty.detector import detector_map, peaks, read_contrasts
 from .honesty.hallucination import Honesty, contradiction, hallucination_test
-from .honesty.invented import invented_blobs, unexplained_contrast
+from .honesty.invented import explained_contrasts, invented_blobs, unexplained_contrast
 from .honesty.lesions import BACKGROUNDS, Lesion, draw_lesions, insert_lesions, uniform_places
 from .honesty.roc import Detection, area_under_roc, d_prime, detection
 from .honesty.structures import delete_structures, find_structures
@@ -74,6 +74,7 @@ __all__ = [
     "disc_ttf",
     "draw_lesions",
     "edge_mtf",
+    "explained_contrasts",
     "eye_filter",
     "fid_vgg",
     "find_disc",

@@ -25,27 +25,39 @@ def _blurred(image: np.ndarray, sigma_mm: float, spacing_mm: tuple[float, float]
     return gaussian_blur(torch.from_numpy(np.asarray(image, dtype=np.float64)), sigma_mm, spacing_mm).numpy()
 
 
+def explained_contrasts(reference: np.ndarray, spacing_mm: tuple[float, float], diameter_mm: float = 5.0) -> np.ndarray:
+    """What the detector reads in a reference as it is and blurred by :data:`EXPLAINING_BLURS`, HU.
+
+    Args:
+        reference: HU, (rows, columns).
+        spacing_mm: (row, column) distance.
+        diameter_mm: of the detector.
+
+    Returns:
+        (blurs, rows, columns).
+    """
+    blurred = [_blurred(reference, share * diameter_mm, spacing_mm) for share in EXPLAINING_BLURS]
+    return np.stack([detector_map(image, diameter_mm, spacing_mm) for image in blurred])
+
+
 def unexplained_contrast(
-    image: np.ndarray, reference: np.ndarray, spacing_mm: tuple[float, float], diameter_mm: float = 5.0
+    image: np.ndarray, explained: np.ndarray, spacing_mm: tuple[float, float], diameter_mm: float = 5.0
 ) -> np.ndarray:
     """Contrast in HU, of either sign, that the detector reads in an image and the reference does not explain.
 
-    The detector scans image - reference, for the reference as it is and blurred by :data:`EXPLAINING_BLURS`, and the
-    least of these contrasts counts: what a loss of resolution spills from an edge is bad, but not invented.
+    The least of the differences to the reference as it is and blurred counts: what a loss of resolution spills from an
+    edge is bad, but not invented.
 
     Args:
-        image, reference: HU, (rows, columns).
+        image: HU, (rows, columns).
+        explained: of :func:`explained_contrasts` with the same spacing and diameter.
         spacing_mm: (row, column) distance.
         diameter_mm: of the detector.
 
     Returns:
         (rows, columns).
     """
-    expected = [
-        detector_map(_blurred(reference, share * diameter_mm, spacing_mm), diameter_mm, spacing_mm)
-        for share in EXPLAINING_BLURS
-    ]
-    differences = detector_map(image, diameter_mm, spacing_mm) - np.stack(expected)
+    differences = detector_map(image, diameter_mm, spacing_mm) - explained
     least = np.abs(differences).argmin(axis=0)[None]
     return np.take_along_axis(differences, least, axis=0)[0]
 
@@ -77,10 +89,11 @@ def invented_blobs(
     for index, (image, reference, allowed) in enumerate(zip(images, references, places, strict=True)):
         if not allowed.any():
             continue
-        own = detector_map(reference, diameter_mm, spacing_mm)[allowed]
+        explained = explained_contrasts(reference, spacing_mm, diameter_mm)
+        own = explained[0][allowed]
         deviation = 1.4826 * np.median(np.abs(own - np.median(own)))
         bar = max(INVENTED_DEVIATIONS * deviation, INVENTED_HU)
-        height = unexplained_contrast(image, reference, spacing_mm, diameter_mm)
+        height = unexplained_contrast(image, explained, spacing_mm, diameter_mm)
         for row, column in peaks(np.abs(height), allowed, bar, apart):
             blobs.append(Lesion(index, int(row), int(column), diameter_mm, float(height[row, column])))
     return blobs

@@ -64,7 +64,9 @@ def uniform_places(
     reach = [int(np.ceil(margin_mm / mm)) for mm in spacing_mm]
     # what lies beyond the image is not tissue
     outside = F.pad((~inside).float(), (reach[1], reach[1], reach[0], reach[0]), value=1.0)
-    return F.max_pool2d(outside, tuple(2 * extent + 1 for extent in reach), stride=1)[0, 0].numpy() < 0.5
+    for size in ((2 * reach[0] + 1, 1), (1, 2 * reach[1] + 1)):
+        outside = F.max_pool2d(outside, size, stride=1)
+    return outside[0, 0].numpy() < 0.5
 
 
 def draw_lesions(
@@ -75,8 +77,9 @@ def draw_lesions(
     background: str = "soft tissue",
     bodies: np.ndarray | None = None,
     seed: int = 0,
+    apart_mm: float | None = None,
 ) -> list[Lesion]:
-    """Places for lesions, drawn from uniform tissue, three diameters apart; the contrast is left at 0.
+    """Places for lesions, drawn from uniform tissue; the contrast is left at 0.
 
     Args:
         slices: sharp slices in HU, (slices, rows, columns).
@@ -86,11 +89,13 @@ def draw_lesions(
         background: one of :data:`BACKGROUNDS`.
         bodies: pixels they may cover, bool, shape of ``slices``.
         seed: of the draw.
+        apart_mm: least distance of two of them; three diameters unless told.
 
     Raises:
         ValueError: if no slice has a place.
     """
     generator = np.random.default_rng(seed)
+    apart = apart_mm or 3.0 * diameter_mm
     lesions = []
     for index, image in enumerate(slices):
         body = None if bodies is None else bodies[index]
@@ -98,7 +103,7 @@ def draw_lesions(
         candidates = generator.permutation(np.argwhere(free))
         chosen: list[np.ndarray] = []
         for place in candidates:
-            if all(np.hypot(*((place - other) * spacing_mm)) >= 3.0 * diameter_mm for other in chosen):
+            if all(np.hypot(*((place - other) * spacing_mm)) >= apart for other in chosen):
                 chosen.append(place)
                 if len(chosen) == a_slice:
                     break

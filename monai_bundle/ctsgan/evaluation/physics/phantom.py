@@ -17,33 +17,31 @@ is what the hallucination test is for.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..degradation import preset as make_preset
-from ..degradation.acquisition import mtf_blur, quantum_noise
-from ..degradation.chain import whole_hu
-from ..metrics import (
+from ...degradation import preset as make_preset
+from ...degradation.acquisition import mtf_blur, quantum_noise
+from ...degradation.chain import whole_hu
+from ...metrics import (
     MATERIAL_RODS,
     NoisePowerSpectrum,
     TransferFunction,
     detectability,
     digital_phantom,
     disc_ttf,
-    edge_mtf,
     hu_linearity,
     insert_means,
     noise_power_spectrum,
     rods_ttf,
-    slice_consistency,
     square_regions,
 )
-from ..metrics.phantom import BACKGROUND_HU, BODY_MM, Insert, ellipse_coverage, ring
-from .honesty import Enhance
+from ...metrics.phantom import BACKGROUND_HU, BODY_MM, Insert, ellipse_coverage, ring
+from ..methods.method import Enhance
+from .numbers import curve, number
 
 SPACING_MM = 0.7
 MATRIX = 384
@@ -75,8 +73,6 @@ LABELS = {"bone +915 HU": 4, "+200 HU": 6, "+50 HU": 5, "polyethylene -135 HU": 
 
 LOW_LABEL = f"+{LOW_CONTRAST_HU:g} HU"
 
-EDGE_LEVEL_HU, EDGE_HALF_WIDTH_MM, EDGE_SLICES = -200.0, 4.5, 2
-
 
 @lru_cache(maxsize=6)
 def _scans(rods: tuple[Insert, ...], count: int, scale: int, preset: str) -> tuple[np.ndarray, np.ndarray]:
@@ -105,14 +101,6 @@ def _restored(enhance: Enhance | None, rods: tuple[Insert, ...], count: int, sca
     sharp, low = _scans(rods, count, scale, preset)
     coarse = (scale * SPACING_MM,) * 2
     return (sharp if enhance is None else np.stack([enhance(image, coarse) for image in low])).astype(np.float64)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _curve(x: np.ndarray, y: np.ndarray) -> dict[str, list[float]]:
-    return {"x": np.round(x, 5).tolist(), "y": np.round(y, 5).tolist()}
 
 
 def _transfers(materials: np.ndarray, low_contrast: np.ndarray) -> dict[str, TransferFunction]:
@@ -170,80 +158,20 @@ def measure_physics(enhance: Enhance | None, scale: int, preset: str, realisatio
     rods = MATERIALS[: len(MATERIAL_RODS)]
     nominal, measured = [rod.hu for rod in rods], insert_means(materials.mean(axis=0), SPACING_MM, rods)
     line = hu_linearity(measured, nominal)
-    numbers = {f"f50 {label}": _number(transfer.f50) for label, transfer in transfers.items()}
-    numbers |= {f"f10 {label}": _number(transfers[label].f10) for label in LABELS}
+    numbers = {f"f50 {label}": number(transfer.f50) for label, transfer in transfers.items()}
+    numbers |= {f"f10 {label}": number(transfers[label].f10) for label in LABELS}
     numbers |= {"noise": noise.noise_hu, "NPS peak": noise.peak_frequency, "NPS mean": noise.mean_frequency}
     numbers |= {"HU slope": line.slope, "HU intercept": line.intercept_hu, "HU r2": line.r2}
     for contrast in (LOW_CONTRAST_HU, CONTRASTS_HU[0]):
         index = detectability(transfers[f"+{contrast:g} HU"], noise, TASK_MM, contrast)
-        numbers[f"d' {contrast:g} HU"] = _number(index)
+        numbers[f"d' {contrast:g} HU"] = number(index)
     ideal = numbers if enhance is None else _reference(scale, preset, realisations)["numbers"]
     for name in [*(f"f50 {label}" for label in transfers), *(f"f10 {label}" for label in LABELS), "noise"]:
         both = numbers[name] and ideal[name]
         numbers[f"relative {name}"] = numbers[name] / ideal[name] if both else None
     curves = {
-        "ttf": {label: _curve(x.frequency, x.value) for label, x in transfers.items()},
-        "nps": {"body": _curve(noise.frequency, noise.radial)},
-        "linearity": _curve(np.array(nominal), np.array(measured)),
+        "ttf": {label: curve(x.frequency, x.value) for label, x in transfers.items()},
+        "nps": {"body": curve(noise.frequency, noise.radial)},
+        "linearity": curve(np.array(nominal), np.array(measured)),
     }
     return {"numbers": numbers, "curves": curves}
-
-
-def measure_edges(
-    enhance: Enhance | None, scale: int, preset: str, references: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Edge MTF of skull phantoms among the references, the files named ``phantom_skull*``.
-
-    Args:
-        enhance: the method; ``None`` measures the references themselves.
-        scale: of the method.
-        preset: the degradation.
-        references: as :func:`ctsgan.data.load_slices` returns them: ``slices`` (n, rows, columns) in HU,
-            ``spacing_mm`` and ``name``.
-
-    Returns:
-        ``numbers`` (``edge f50 FILE``, ``edge f10 FILE`` in cycles/mm, mean over two slices, ``None`` where no edge
-        is clean) and ``curves`` (``mtf`` by file); both empty without such a file.
-    """
-    numbers: dict[str, float | None] = {}
-    curves: dict[str, Any] = {}
-    for volume in references:
-        name = str(volume["name"]).split(".")[0]
-        if not name.startswith("phantom_skull"):
-            continue
-        slices, spacing = volume["slices"], tuple(volume["spacing_mm"])
-        count, rows, columns = slices.shape
-        found = []
-        for index in sorted({int((part + 0.5) * count / EDGE_SLICES) for part in range(EDGE_SLICES)}):
-            sharp = slices[index, : rows // scale * scale, : columns // scale * scale]
-            image = sharp.numpy()
-            if enhance is not None:
-                degradation = make_preset(preset, scale).set_random_state(index)
-                low = degradation(sharp.float()[None], spacing)[0].numpy().astype(np.int16)
-                image = enhance(low, tuple(scale * mm for mm in spacing))
-            try:
-                found.append(edge_mtf(image, spacing, EDGE_LEVEL_HU, EDGE_HALF_WIDTH_MM))
-            except ValueError:
-                continue
-        for level in ("f50", "f10"):
-            values = [getattr(edge, level) for edge in found if math.isfinite(getattr(edge, level))]
-            numbers[f"edge {level} {name}"] = float(np.mean(values)) if values else None
-        if found:
-            curves[name] = _curve(found[0].frequency, np.mean([edge.value for edge in found], axis=0))
-    return {"numbers": numbers, "curves": {"mtf": curves} if curves else {}}
-
-
-def measure_consistency(
-    images: np.ndarray, references: np.ndarray, bodies: np.ndarray | None = None
-) -> dict[str, float]:
-    """Whether a volume flickers when one scrolls through it; see :func:`ctsgan.metrics.slice_consistency`.
-
-    Args:
-        images, references: HU, (slices, rows, columns), neighbouring slices, at least two.
-        bodies: pixels that count, bool, same shape.
-
-    Returns:
-        ``step RMSE`` and ``jitter`` in HU, and ``independence`` from 0 (same error in every slice) to 1.
-    """
-    found = slice_consistency(images, references, bodies)
-    return {"step RMSE": found.step_rmse_hu, "jitter": found.jitter_hu, "independence": found.independence}
