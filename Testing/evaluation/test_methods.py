@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.tune_denoisers import search
 from ctsgan.errors import CTError
 from ctsgan.evaluation.methods import PEERS, Unavailable, baseline, choose, denoise, ours
 from ctsgan.evaluation.methods.classical import shock_filter, sparse_wavelets

@@ -295,23 +295,21 @@ def _evaluate_folder(arguments: argparse.Namespace) -> int:
         _get_peers(arguments)
     if arguments.reference is None:
         return 0
-    with progress_display(arguments.progress, arguments.reference.name) as progress:
-        from .evaluation.request import EvaluateRequest
-        from .evaluation.run import evaluate
+    from .evaluation.request import EvaluateRequest
+    from .evaluation.run import evaluate_and_show
 
-        request = EvaluateRequest(
-            scale=arguments.scale,
-            presets=arguments.preset and tuple(arguments.preset),
-            methods=arguments.methods and tuple(arguments.methods),
-            paired=arguments.paired,
-            limit=arguments.limit,
-            every=arguments.every,
-            model=arguments.model,
-            groups=tuple(arguments.scores),
-            threads=arguments.threads,
-        )
-        report = evaluate(arguments.reference, arguments.output, request, progress, _notice)
-    print(report)
+    request = EvaluateRequest(
+        scale=arguments.scale,
+        presets=arguments.preset,
+        methods=arguments.methods,
+        paired=arguments.paired,
+        limit=arguments.limit,
+        every=arguments.every,
+        model=arguments.model,
+        groups=arguments.scores,
+        threads=arguments.threads,
+    )
+    print(evaluate_and_show(arguments.reference, arguments.output, request, arguments.progress))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..progress import progress_display
 from .examples import choose_places, write_example
 from .extras import UNITS, Subject, measure_extras
 from .measure import REFERENCE, Ready, Store, measure_pair, prepare
@@ -77,6 +79,21 @@ def evaluate(
         }
     write_results(results, out)
     return write_report(results, out)
+
+
+def evaluate_and_show(reference: Path, out: Path, request: EvaluateRequest, style: str = "bar") -> Path:
+    """:func:`evaluate` with its progress, and what is left out on standard error.
+
+    Args:
+        reference, out, request: as there.
+        style: of :data:`ctsgan.progress.STYLES`.
+    """
+
+    def say(sentence: str) -> None:
+        print(f"ctsgan: {sentence}", file=sys.stderr, flush=True)
+
+    with progress_display(style, Path(reference).name) as progress:
+        return evaluate(reference, out, request, progress, say)
 
 
 def _measured(
