@@ -10,7 +10,7 @@ from ctsgan.evaluation.honesty import measure_honesty
 from ctsgan.evaluation.methods import ours
 from ctsgan.evaluation.methods.interpolation import METHODS
 from ctsgan.evaluation.physics import measure_physics
-from ctsgan.metrics import bias, body_mask, subpixel_shift
+from ctsgan.metrics import bias, body_mask, inner_body, subpixel_shift
 
 SCALE, PRESET = 2, "portable"
 HONEST = ("bicubic", "Lanczos", "ctsgan light")
@@ -89,13 +89,14 @@ def rows(methods, references):
     degradation = make_preset(PRESET, SCALE).set_random_state(0)
     low = degradation(sharp.float()[None], volume["spacing_mm"])[0].numpy().astype(np.int16)
     coarse = tuple(SCALE * mm for mm in volume["spacing_mm"])
-    reference, body = sharp.numpy(), body_mask(sharp.numpy())
+    reference = sharp.numpy()
+    inside = inner_body(body_mask(reference), volume["spacing_mm"])
     found = {row: {} for row in OWN_ROW}
     for name, enhance in methods.items():
         output = enhance(low, coarse)
         physics = measure_physics(enhance, SCALE, PRESET, realisations=2)["numbers"]
         honesty = measure_honesty(enhance, SCALE, PRESET, references)["numbers"]
-        found["bias"][name] = abs(bias(output, reference, body))
+        found["bias"][name] = abs(bias(output, reference, inside))
         found["shift"][name] = float(np.hypot(*subpixel_shift(output, reference)))
         for row in ("f50 bone +915 HU", "f50 +200 HU"):
             found[row][name] = -physics[row]
