@@ -18,10 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ctsgan.intensity import HU_MAX, HU_MIN
-
+from ...intensity import HU_MAX, HU_MIN
 from . import ncnn
-from .download import SRMD, SRMD_KERNELS, member, obtain
+from .download import SRMD, SRMD_KERNELS, member, stored
 from .method import Enhance, Method, Unavailable, through_pictures
 
 KERNEL = 15
@@ -79,7 +78,7 @@ def gaussian_description(sigma: float) -> torch.Tensor:
     """The 15 numbers of a Gaussian blur of ``sigma`` pixels of the sharp image, followed by a bicubic reduction."""
     from scipy.io import loadmat
 
-    matrix = loadmat(io.BytesIO(obtain(SRMD_KERNELS).read_bytes()))["P"]
+    matrix = loadmat(io.BytesIO(stored(SRMD_KERNELS).read_bytes()))["P"]
     return torch.from_numpy(matrix @ gaussian_kernel(sigma).ravel()).float()
 
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from ctsgan.networks import CTsGANGenerator
-
+from ...networks import CTsGANGenerator
 from . import ncnn
 from .download import REALESRGAN, REALSR, Download, member
 from .method import Enhance, Method, through_pictures

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ctsgan.intensity import HU_MAX, HU_MIN
+from ...errors import CTError
+from ...intensity import HU_MAX, HU_MIN
 
 Enhance = Callable[[np.ndarray, tuple[float, float]], np.ndarray]
 """One slice (rows, columns) in HU and its (row, column) distance in mm, to (scale rows, scale columns) in HU."""
+
+PINNED = {"opencv-contrib-python-headless": "opencv-contrib-python-headless==4.10.0.84"}
+"""Packages of which only one version does what is asked of it."""
 
 BORDER = 10
 """Input pixels by which a slice is continued before a network for photographs sees it, as the ncnn programs do."""
 
 
-class Unavailable(Exception):
-    """A method that cannot be measured here, and why."""
+class Unavailable(CTError):
+    """A method that cannot be measured here, and why, in one sentence."""
+
+
+def package_version(name: str) -> str:
+    """Name and version of an optional package.
+
+    Raises:
+        Unavailable: if it is not installed.
+    """
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        raise Unavailable(f"the package {name} is not installed; pip install {PINNED.get(name, name)}") from None
 
 
 @dataclass(frozen=True)
@@ -28,10 +45,10 @@ class Method:
 
     Args:
         scales: what it is offered for.
-        prepare: from (scale, preset) to the function that enhances; it may download and load weights. Raises
+        prepare: from (scale, preset) to the function that enhances; it may load weights. Raises :class:`Unavailable`.
+        identity: from (scale, preset) to a text that changes whenever its results may change; cheap. Raises
             :class:`Unavailable`.
-        identity: from (scale, preset) to a text that changes whenever its results may change; cheap.
-        licence: of what is downloaded for it.
+        licence: of the package or weights it uses.
         ours: whether it is a model of this project.
         told: whether it is given the true blur and noise, which nobody knows of a patient's CT.
     """
