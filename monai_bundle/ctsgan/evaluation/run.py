@@ -30,7 +30,7 @@ Progress = Callable[[float, int], None]
 def evaluate(
     reference: Path,
     out: Path,
-    request: EvaluateRequest = EvaluateRequest(),
+    request: EvaluateRequest | None = None,
     progress: Progress = lambda done, total: None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
@@ -39,7 +39,7 @@ def evaluate(
     Args:
         reference: folder of CT volumes in HU, or a DICOM series.
         out: folder, made if it is not there.
-        request: see :class:`EvaluateRequest`.
+        request: see :class:`EvaluateRequest`; ``None`` is one with the defaults.
         progress: told (slices done, slices in all), a slice for each method and preset.
         say: takes one sentence about what is left out.
 
@@ -50,9 +50,9 @@ def evaluate(
         CTError: for anything the user can mend.
     """
     reference, out = Path(reference), Path(out)
+    request = completed(request or EvaluateRequest())
     if request.threads:
         torch.set_num_threads(request.threads)
-    request = completed(request)
     sources, files, scale = find_sources(reference, request.scale, request.paired)
     for file in files:
         if file["skipped"]:

@@ -105,7 +105,11 @@ def _method(
 
 METHODS = {
     "unsharp mask": _method(_unsharp, {"amount": 0.5, "sigma": 0.5}),
-    "shock filter": _method(_shock, {"iterations": 2, "sigma": 0.5}),
-    "sparse wavelets": _method(sparse_wavelets, {"threshold_hu": 2.0, "iterations": 16}, "MIT", "PyWavelets"),
+    "shock filter": _method(_shock, {"iterations": 1, "sigma": 0.25}),
+    "sparse wavelets": _method(sparse_wavelets, {"threshold_hu": 4.0, "iterations": 16}, "MIT", "PyWavelets"),
 }
-"""Lengths and iterations are in input pixels."""
+"""Sigmas are in input pixels, iterations of the shock filter for each of them.
+
+Of those tried, the ones with the smallest soft-tissue RMSE on 8 training slices after the footprint mean, in HU at x4
+and x2: bicubic 46.9 and 24.5, unsharp mask 44.9 and 22.3 (12 tried), shock filter 41.0 and 23.3 (9), sparse wavelets
+43.8 and 21.6 (10)."""

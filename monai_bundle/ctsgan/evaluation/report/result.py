@@ -39,7 +39,7 @@ def opening(results: Mapping[str, Any]) -> list[Child]:
         else f"degraded by {_listed(settings['presets'])}"
     )
     every = f", one slice in {settings['every']}" if settings.get("every", 1) > 1 else ""
-    limit = f", at most {settings['limit']} files" if settings.get("limit") else ""
+    limit = f", at most {settings['limit']} slices" if settings.get("limit") else ""
     parts: list[Child] = [
         element("p", "Evaluation report", class_="kicker"),
         element("h1", f"CT enhancement at {TIMES}{settings['scale']}: methods compared"),
