@@ -82,7 +82,7 @@ def test_a_method_that_adds_20_hu_is_marked_as_worse(page):
 
 
 def test_what_is_not_there_is_a_dash(page):
-    assert text_of(table_of(page, "Measured on phantoms")["bicubic"][1]) == DASH
+    assert text_of(table_of(page, "Noise and HU")["bicubic"][1]) == DASH
     assert "nan" not in text_of(page.find("body")).lower().split()
     assert "None" not in text_of(page.find("body"))
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from .chart import Style, box_plot, legend, line_chart, scatter, styles
+from .axes import Style, styles
+from .chart import box_plot, legend, line_chart, scatter
 from .markup import element
 from .summary import Row, is_number
 
@@ -20,6 +21,7 @@ CURVES = {
     "nps": ("Noise power spectrum", (FREQUENCY, "power (HU\u00b2 mm\u00b2)")),
     "linearity": ("HU linearity", ("nominal HU", "measured minus nominal HU")),
     "roc_area": ("Detection of an inserted lesion", ("contrast (HU)", "area under the ROC curve")),
+    "transmission": ("Contrast of a lesion that is left", ("contrast (HU)", "share left")),
     "kept": ("Lesions that are kept", ("contrast (HU)", "share kept")),
 }
 """Title and labels of the axes of each kind of curve; others get their name."""
@@ -96,6 +98,6 @@ def growth_of(results: Mapping[str, Any]) -> Element | None:
     charts = []
     for name, curves in found.items():
         unit = "MiB" if "memory" in name else "seconds"
-        along = "slices" if name.startswith("slices") else "rows and columns of the output"
+        along = "slices" if name.startswith("slices") else "pixels of the output"
         charts.append(line_chart(f"Growth with {name}", curves, (along, unit), looks, logarithmic=True))
     return _with_legend(charts, looks, [name for name in looks if any(name in curves for curves in found.values())])
