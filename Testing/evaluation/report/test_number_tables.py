@@ -43,8 +43,9 @@ def test_the_best_is_known_only_where_more_is_no_fault():
     assert list(rows)[-1] == "told"
 
 
-def test_where_all_have_the_same_nobody_is_best():
-    rows = tables("honesty", {name: {"numbers": {"returned": 0.0}} for name in METHODS})["Invented"][1]
+def test_where_all_print_the_same_nobody_is_best():
+    numbers = {name: {"numbers": {"returned": 0.1 + 1e-6 * index}} for index, name in enumerate(METHODS)}
+    rows = tables("honesty", numbers)["Invented"][1]
     assert bold(rows, 0) == []
 
 

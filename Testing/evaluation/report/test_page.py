@@ -171,5 +171,6 @@ def test_numbers(value, digits, text):
 def test_numbers_of_unknown_size_keep_three_figures_and_what_is_not_whole_does_not_look_whole():
     values = (0.01234, 1.234, 1234.5, 7, 2.5e-7)
     assert [short(value) for value in values] == ["0.0123", "1.23", "1234.5", "7", "2.5e\u221207"]
+    assert places([0.33, 0.34, 14.9]) == 3
     assert places([0.9999, 0.9998]) == 4
     assert places([1.0, 20.0]) == 0

@@ -78,13 +78,13 @@ Column = tuple[str, str, int | None]
 """Name of a number, heading and direction."""
 
 
-def _best(numbers: Numbers, name: str, direction: int | None, fair: Sequence[str]) -> set[str]:
-    """Who shares the best value; nobody where no direction is better, or all have the same."""
-    values = {method: numbers[method][name] for method in fair if is_number(numbers[method].get(name))}
-    if direction is None or len(set(values.values())) < 2:
+def _best(values: Mapping[str, Any], texts: Mapping[str, str], direction: int | None, fair: Sequence[str]) -> set[str]:
+    """Who prints the best value; nobody where no direction is better, or all print the same."""
+    known = [method for method in fair if is_number(values[method])]
+    if direction is None or len({texts[method] for method in known}) < 2:
         return set()
-    most = max(merit(value, direction) for value in values.values())
-    return {method for method, value in values.items() if merit(value, direction) == most}
+    best = max(known, key=lambda method: merit(values[method], direction))
+    return {method for method in known if texts[method] == texts[best]}
 
 
 def _table(
@@ -95,16 +95,17 @@ def _table(
     fair = [method for method in numbers if method in methods and not methods[method]["told"]]
     cells: dict[str, list[Element]] = {method: [] for method in numbers}
     for name, _, direction in columns:
-        best = _best(numbers, name, direction, fair)
-        decimals = places([found[name] for found in numbers.values() if is_number(found.get(name))])
+        values = {method: found.get(name) for method, found in numbers.items()}
+        decimals = places([value for value in values.values() if is_number(value)])
+        texts = {method: short(value) if spread else number(value, decimals) for method, value in values.items()}
+        best = _best(values, texts, direction, fair)
+        prefix, _, label = name.partition(" ")
         for method, found in numbers.items():
-            text = short(found.get(name)) if spread else number(found.get(name), decimals)
-            prefix, _, label = name.partition(" ")
             error = found.get(f"{prefix} error {label}")
             cells[method].append(
                 element(
                     "td",
-                    element("strong", text) if method in best else text,
+                    element("strong", texts[method]) if method in best else texts[method],
                     element("small", f"\u00b1 {number(error, decimals)}") if is_number(error) else None,
                 )
             )
