@@ -13,7 +13,7 @@ from .markup import MINUS, element
 from .summary import is_number
 
 WIDTH, HEIGHT = 420, 290
-LEFT, RIGHT, TOP, BOTTOM = 58, 10, 10, 44
+LEFT, RIGHT, TOP, BOTTOM = 66, 10, 10, 44
 """Edges of the plot within the picture."""
 
 CHARACTER = 7.0
@@ -58,6 +58,7 @@ def line_chart(
     labels: tuple[str, str],
     looks: Mapping[str, Style],
     logarithmic: bool = False,
+    within: Sequence[float] = (),
 ) -> Element | None:
     """A curve for each method; a value that is not there breaks it. ``None`` where nothing can be drawn.
 
@@ -67,6 +68,7 @@ def line_chart(
         labels: of the axes, with units.
         looks: style of each method.
         logarithmic: both axes are; each value is marked.
+        within: values that the vertical axis shows too.
     """
 
     def drawable(value: float | None) -> bool:
@@ -80,7 +82,7 @@ def line_chart(
     if not known:
         return None
     x = axis(labels[0], [pair[0] for pair in known], LEFT, WIDTH - RIGHT, logarithmic)
-    y = axis(labels[1], [pair[1] for pair in known], HEIGHT - BOTTOM, TOP, logarithmic)
+    y = axis(labels[1], [*within, *(pair[1] for pair in known)], HEIGHT - BOTTOM, TOP, logarithmic)
     parts = _frame(x, y, HEIGHT - BOTTOM)
     # ours are drawn last, so that they lie on top
     for name in sorted(pairs, key=lambda name: looks[name].ours):

@@ -67,7 +67,7 @@ def short(value: Any) -> str:
         return number(value, 0)
     if not 1e-3 <= abs(value) < 1e6:
         return f"{value:.3g}".replace("-", MINUS)
-    return number(value, places([value]))
+    return number(value, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
 def places(values: Sequence[float]) -> int:

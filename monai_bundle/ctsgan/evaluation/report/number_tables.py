@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -87,17 +87,24 @@ def _best(values: Mapping[str, Any], texts: Mapping[str, str], direction: int | 
     return {method for method in known if texts[method] == texts[best]}
 
 
+def _decimals(numbers: Numbers, name: str) -> int:
+    return places([found[name] for found in numbers.values() if is_number(found.get(name))])
+
+
 def _table(
-    results: Mapping[str, Any], numbers: Numbers, caption: str, columns: Sequence[Column], spread: bool = False
+    results: Mapping[str, Any],
+    numbers: Numbers,
+    caption: str,
+    columns: Sequence[Column],
+    show: Callable[[str, float | None], str],
 ) -> Element:
-    """Methods down, numbers across; with ``spread`` each value has three figures, as values differ by powers of ten."""
+    """Methods down, numbers across; ``show`` prints a value of a name."""
     methods = results["methods"]
     fair = [method for method in numbers if method in methods and not methods[method]["told"]]
     cells: dict[str, list[Element]] = {method: [] for method in numbers}
     for name, _, direction in columns:
         values = {method: found.get(name) for method, found in numbers.items()}
-        decimals = places([value for value in values.values() if is_number(value)])
-        texts = {method: short(value) if spread else number(value, decimals) for method, value in values.items()}
+        texts = {method: show(name, value) for method, value in values.items()}
         best = _best(values, texts, direction, fair)
         prefix, _, label = name.partition(" ")
         for method, found in numbers.items():
@@ -106,7 +113,7 @@ def _table(
                 element(
                     "td",
                     element("strong", texts[method]) if method in best else texts[method],
-                    element("small", f"\u00b1 {number(error, decimals)}") if is_number(error) else None,
+                    element("small", f"\u00b1 {show(name, error)}") if is_number(error) else None,
                 )
             )
     head = element("tr", *(element("th", name, scope="col") for name in ["Method", *(x[1] for x in columns)]))
@@ -124,10 +131,19 @@ def number_tables(results: Mapping[str, Any], section: str) -> list[Element]:
         start = len(family.prefix) + 1
         columns = [(name, name[start:], family.direction) for name in mine if not name[start:].startswith("error ")]
         if columns:
-            tables.append(_table(results, numbers, family.caption, columns))
+            same = max(_decimals(numbers, name) for name, *_ in columns)
+            tables.append(
+                _table(results, numbers, family.caption, columns, lambda _, value, same=same: number(value, same))
+            )
     if left:
         columns = [(name, *SINGLES.get(name, (name, None))) for name in left]
-        tables.append(_table(results, numbers, CAPTIONS[section], columns, spread=section == "cost"))
+        decimals = {name: _decimals(numbers, name) for name in left}
+
+        def show(name: str, value: float | None) -> str:
+            # costs of methods differ by powers of ten
+            return short(value) if section == "cost" else number(value, decimals[name])
+
+        tables.append(_table(results, numbers, CAPTIONS[section], columns, show))
     return tables
 
 
