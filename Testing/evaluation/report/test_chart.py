@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from ctsgan.evaluation.report.chart import Axis, axis, box_plot, line_chart, scatter, styles
+from ctsgan.evaluation.report.axes import Axis, axis, styles
+from ctsgan.evaluation.report.chart import box_plot, line_chart, scatter
 
 LOOKS = styles({**{f"peer {n}": {"ours": False} for n in range(20)}, "ours": {"ours": True}})
 

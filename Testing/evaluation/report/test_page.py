@@ -82,7 +82,7 @@ def test_a_method_that_adds_20_hu_is_marked_as_worse(page):
 
 
 def test_what_is_not_there_is_a_dash(page):
-    assert text_of(table_of(page, "Measured on phantoms")["bicubic"][1]) == DASH
+    assert text_of(table_of(page, "Noise and HU")["bicubic"][1]) == DASH
     assert "nan" not in text_of(page.find("body")).lower().split()
     assert "None" not in text_of(page.find("body"))
 
@@ -168,8 +168,12 @@ def test_numbers(value, digits, text):
     assert number(value, digits) == text
 
 
-def test_numbers_of_unknown_size_keep_three_figures_and_what_is_not_whole_does_not_look_whole():
-    values = (0.01234, 1.234, 1234.5, 7, 2.5e-7)
-    assert [short(value) for value in values] == ["0.0123", "1.23", "1234.5", "7", "2.5e\u221207"]
+def test_numbers_of_unknown_size_keep_three_figures():
+    values = (0.001234, 1.234, 1234.6, 7, 2.5e-7)
+    assert [short(value) for value in values] == ["0.00123", "1.23", "1235", "7", "2.5e\u221207"]
+
+
+def test_a_column_shows_three_figures_of_its_middle_and_nothing_looks_whole_that_is_not():
+    assert places([0.33, 0.34, 14.9]) == 3
     assert places([0.9999, 0.9998]) == 4
     assert places([1.0, 20.0]) == 0

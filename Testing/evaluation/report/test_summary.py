@@ -11,7 +11,7 @@ from evaluation.report.cheap import describe
 def results(scores, methods=None, perception=None):
     known = methods or {name: describe(name, ours=name == "ours", told=name == "told") for name in scores}
     return {
-        "settings": {"presets": ["area"]},
+        "settings": {"presets": ["area"], "scale": 4},
         "methods": known,
         "scores": {"area": scores},
         "perception": {"area": perception or {}},

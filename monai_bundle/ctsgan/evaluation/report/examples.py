@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...errors import CTError
-from .markup import element
+from .markup import MINUS, element
 from .table import method_name
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -42,6 +42,10 @@ def example(results: Mapping[str, Any], found: Mapping[str, Any], out: Path) -> 
     rows = "row {} to {}, column {} to {}".format(*found["box"])
     place = f"{found['file']}, slice {found['slice']}, {rows}"
     title = f"{found['preset']}: {place}; {found['window']} window"
+    if found.get("difference_hu"):
+        title += (
+            f", differences from {MINUS}{found['difference_hu']:g} HU (blue) to +{found['difference_hu']:g} HU (red)"
+        )
     cells = [_cell(["reference"], [picture(out, found["reference"], f"reference, {place}")])]
     for method in (name for name in results["methods"] if name in found["methods"]):
         shown = found["methods"][method]

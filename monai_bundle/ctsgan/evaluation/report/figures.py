@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from .chart import Style, box_plot, legend, line_chart, scatter, styles
+from .axes import Style, styles
+from .chart import box_plot, legend, line_chart, scatter
 from .markup import element
 from .summary import Row, is_number
 
@@ -15,14 +16,15 @@ QUALITY = "PSNR soft"
 
 FREQUENCY = "spatial frequency (1/mm)"
 CURVES = {
-    "ttf": ("Task transfer function", (FREQUENCY, "contrast transferred")),
-    "mtf": ("Edge MTF", (FREQUENCY, "contrast transferred")),
-    "nps": ("Noise power spectrum", (FREQUENCY, "power (HU\u00b2 mm\u00b2)")),
-    "linearity": ("HU linearity", ("nominal HU", "measured minus nominal HU")),
-    "roc_area": ("Detection of an inserted lesion", ("contrast (HU)", "area under the ROC curve")),
-    "kept": ("Lesions that are kept", ("contrast (HU)", "share kept")),
+    "ttf": ("Task transfer function", (FREQUENCY, "contrast transferred"), (0.0, 1.0)),
+    "mtf": ("Edge MTF", (FREQUENCY, "contrast transferred"), (0.0, 1.0)),
+    "nps": ("Noise power spectrum", (FREQUENCY, "power (HU\u00b2 mm\u00b2)"), ()),
+    "linearity": ("HU linearity", ("nominal HU", "measured minus nominal HU"), (0.0,)),
+    "roc_area": ("Detection of an inserted lesion", ("contrast (HU)", "area under the ROC curve"), (0.5, 1.0)),
+    "transmission": ("Contrast of a lesion that is left", ("contrast (HU)", "share left"), (0.0, 1.0)),
+    "kept": ("Lesions that are kept", ("contrast (HU)", "share kept"), (0.0, 1.0)),
 }
-"""Title and labels of the axes of each kind of curve; others get their name."""
+"""Title, labels of the axes and values that must be in sight, of each kind of curve; others get their name."""
 
 
 def _charts(results: Mapping[str, Any], section: str, looks: Mapping[str, Style]) -> list[Element]:
@@ -38,8 +40,8 @@ def _charts(results: Mapping[str, Any], section: str, looks: Mapping[str, Style]
                 found.setdefault((kind, label), {})[method] = curve
     charts = []
     for (kind, label), curves in found.items():
-        title, labels = CURVES.get(kind, (kind, ("x", "y")))
-        made = line_chart(f"{title}, {label}" if label else title, curves, labels, looks)
+        title, labels, within = CURVES.get(kind, (kind, ("x", "y"), ()))
+        made = line_chart(f"{title}, {label}" if label else title, curves, labels, looks, within=within)
         charts += [made] if made is not None else []
     return charts
 
@@ -96,6 +98,8 @@ def growth_of(results: Mapping[str, Any]) -> Element | None:
     charts = []
     for name, curves in found.items():
         unit = "MiB" if "memory" in name else "seconds"
-        along = "slices" if name.startswith("slices") else "rows and columns of the output"
-        charts.append(line_chart(f"Growth with {name}", curves, (along, unit), looks, logarithmic=True))
+        along = "slices" if name.startswith("slices") else "pixels of the output"
+        what = "Memory" if "memory" in name else "Time"
+        title = f"{what} against {'slices' if name.startswith('slices') else 'the size of a slice'}"
+        charts.append(line_chart(title, curves, (along, unit), looks, logarithmic=True))
     return _with_legend(charts, looks, [name for name in looks if any(name in curves for curves in found.values())])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -66,16 +67,23 @@ def short(value: Any) -> str:
         return number(value, 0)
     if not 1e-3 <= abs(value) < 1e6:
         return f"{value:.3g}".replace("-", MINUS)
-    return number(value, places([value]))
+    return number(value, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
 def places(values: Sequence[float]) -> int:
-    """Decimals for a column: three figures of the largest, and so many that what is not whole does not look whole."""
+    """Decimals for a column: three figures of the middle one, and so many that what is not whole does not look whole.
+
+    Four at most.
+    """
     finite = [abs(value) for value in values if math.isfinite(value)]
     parts = [value for value in finite if not float(value).is_integer()]
     if not parts:
         return 0
-    fewest = max(0, 2 - math.floor(math.log10(max(finite))))
-    return next(
-        (count for count in range(fewest, 5) if not any(float(f"{value:.{count}f}").is_integer() for value in parts)), 5
-    )
+    middle = median(value for value in finite if value)
+    fewest = min(max(0, 2 - math.floor(math.log10(middle))), 4)
+    whole = (count for count in range(fewest, 4) if not any(_looks_whole(value, count) for value in parts))
+    return next(whole, 4)
+
+
+def _looks_whole(value: float, decimals: int) -> bool:
+    return round(value, decimals).is_integer()

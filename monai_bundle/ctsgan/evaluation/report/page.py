@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 from . import figures
 from .examples import example
 from .markup import TIMES, Child, element, render
-from .number_tables import growth_table, number_table
+from .number_tables import growth_table, number_tables
 from .papers import papers_table
 from .provenance import provenance
 from .reading import reading
@@ -37,9 +37,9 @@ def _sections(results: Mapping[str, Any], rows: Sequence[Row], out: Path) -> lis
     crops = [example(results, found, out) for found in results.get("examples", [])]
     sections.append(("examples", "Examples", crops))
     for section in ("physics", "honesty"):
-        parts = [figures.curves_of(results, section), number_table(results, section)]
+        parts = [figures.curves_of(results, section), *number_tables(results, section)]
         sections.append((section, section.capitalize(), parts))
-    cost = [number_table(results, "cost"), figures.growth_of(results), growth_table(results)]
+    cost = [*number_tables(results, "cost"), figures.growth_of(results), growth_table(results)]
     sections.append(("cost", "Cost", cost))
     sections.append(("papers", "The papers' tables", [papers_table(results, rows)]))
     return [(anchor, title, parts) for anchor, title, parts in sections if any(part is not None for part in parts)]

@@ -24,7 +24,8 @@ def measured_methods(results: Mapping[str, Any]) -> list[str]:
 def opening(results: Mapping[str, Any]) -> list[Child]:
     """The title, and how many methods, files and patients there are, and which are missing."""
     settings = results["settings"]
-    used = [file for file in results["files"] if not file.get("skipped")]
+    # a limit may leave nothing of a file
+    used = [file for file in results["files"] if file["slices"] and not file.get("skipped")]
     methods = measured_methods(results)
     slices = sum(file["slices"] for file in used)
     what = (

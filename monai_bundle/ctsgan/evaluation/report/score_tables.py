@@ -15,7 +15,7 @@ from .table import method_bodies, table
 
 BETTER = {1: "higher is better", -1: "lower is better", 0: "nearer to 0 is better"}
 UNITS = {"PSNR": "dB", "RMSE": "HU", "bias": "HU", "contradiction": "HU", "shift": "output pixels"}
-DIGITS = {"SSIM": 4, "MS-SSIM": 4, "ST-LPIPS": 4, "shift": 3}
+DIGITS = {"SSIM": 3, "MS-SSIM": 3, "ST-LPIPS": 3, "shift": 3}
 FIDELITY = ("PSNR", "SSIM", "MS-SSIM", "RMSE")
 OPEN = ("Fidelity, soft window", "HU bias by tissue")
 """Tables that are unfolded at first."""

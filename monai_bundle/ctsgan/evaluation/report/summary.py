@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..methods import baseline as baseline_of
 from ..scores import DIRECTIONS
 from ..statistics import bootstrap
-
-BASELINES = ("bicubic", "input")
-"""What is compared with first; at x1, where nothing is interpolated, the input itself."""
 
 
 class Interval(NamedTuple):
@@ -52,8 +50,9 @@ def is_number(value: Any) -> bool:
 
 
 def baseline(results: Mapping[str, Any]) -> str | None:
-    """The method that all are compared with; ``None`` if it was not measured."""
-    return next((name for name in BASELINES if name in results["methods"]), None)
+    """The method that all are compared with; ``None`` if it was not asked for."""
+    name = baseline_of(results["settings"]["scale"])
+    return name if name in results["methods"] else None
 
 
 def _interval(values: list[float]) -> Interval | None:

@@ -8,11 +8,10 @@ from typing import Any
 
 from ...errors import CTError
 from ...io.output import partial_output
+from ..results import FORMAT
 from .page import page
 from .spreadsheets import write_numbers, write_scores, write_summary
 from .summary import summarise
-
-FORMAT = 1
 
 
 def write_report(results: Mapping[str, Any], out: Path) -> Path:
