@@ -15,6 +15,7 @@ from .examples import choose_places, write_example
 from .extras import UNITS, Subject, measure_extras
 from .measure import REFERENCE, Ready, Store, measure_pair, prepare
 from .methods import Enhance, Method, baseline, choose
+from .methods.method import package_version
 from .pairs import PAIRED, Chosen, Pair, every_nth, find_sources, row_and_column_mm, thinned, whole_volume
 from .report import write_report
 from .request import EvaluateRequest, completed, settings
@@ -56,6 +57,8 @@ def evaluate(
     Raises:
         CTError: for anything the user can mend.
     """
+    # pictures are written at the end of hours
+    package_version("pillow")
     reference, out = Path(reference), Path(out)
     request = completed(request or EvaluateRequest())
     if request.threads:
