@@ -34,6 +34,12 @@ def test_summary_is_of_the_scores(results, report):
     assert mine.min() <= float(row["lower"]) < float(row["mean"]) < float(row["upper"]) <= mine.max()
 
 
+def test_what_has_no_interval_has_empty_fields(report):
+    rows = [row for row in read(report.with_name("summary.csv")) if row["score"] == "FID-VGG"]
+    assert {row["mean"] for row in rows} == {"10.0", "11.0", "12.0", "13.0", "14.0"}
+    assert {row["lower"] for row in rows} == {row["minus baseline upper"] for row in rows} == {""}
+
+
 def test_numbers_of_physics_honesty_and_cost(results, report):
     rows = {(row["section"], row["method"], row["name"]): row["value"] for row in read(report.with_name("numbers.csv"))}
     assert rows["physics", "bicubic", "noise"] == str(results["physics"]["bicubic"]["numbers"]["noise"])
