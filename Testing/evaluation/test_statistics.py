@@ -39,3 +39,11 @@ def test_patients_come_from_the_manifest_above(tmp_path):
         "y.nii.gz": "A",
         "z.nii.gz": "z.nii.gz",
     }
+
+
+def test_files_of_one_name_in_two_folders_are_two_patients(tmp_path):
+    files = ["a/ct.nii.gz", "b/ct.nii.gz"]
+    assert patients(tmp_path, files) == {file: file for file in files}
+    (tmp_path / "MANIFEST.csv").write_text("file,patient\nval/a/ct.nii.gz,A\nval/b/ct.nii.gz,B\n")
+    assert patients(tmp_path, files) == {"a/ct.nii.gz": "A", "b/ct.nii.gz": "B"}
+    assert patients(tmp_path, ["c/ct.nii.gz"]) == {"c/ct.nii.gz": "c/ct.nii.gz"}

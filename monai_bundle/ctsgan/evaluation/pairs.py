@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -117,10 +117,7 @@ def degraded_pairs(volume: Volume, name: str, preset: str, scale: int, indices: 
 
 
 def find_sources(
-    folder: Path,
-    scale: int | None,
-    paired: Path | None = None,
-    progress: Callable[[float, int], None] = lambda done, total: None,
+    folder: Path, scale: int | None, paired: Path | None = None
 ) -> tuple[list[Source], list[dict[str, Any]], int]:
     """The volumes of a folder, each read once to see whether it can be.
 
@@ -128,7 +125,6 @@ def find_sources(
         folder: of volumes, with sub-folders; or one DICOM series.
         scale: what the presets reduce by; of pairs, what their grids must say, or ``None``.
         paired: folder of low-quality volumes with the same names.
-        progress: told (volumes read, volumes in all).
 
     Returns:
         the sources; for each file, also one that is left out, ``name``, ``patient``, ``slices``, ``sha256`` and in
@@ -138,12 +134,12 @@ def find_sources(
         CTError: if there is no volume, none that can be read, or a pair that does not fit.
     """
     paths = _volumes(folder)
-    patient_of = patients(folder, [path.name for path in paths])
+    names = {path: path.name if path == folder else path.relative_to(folder).as_posix() for path in paths}
+    patient_of = patients(folder, list(names.values()))
     partners = _partners(folder, paths, paired) if paired else {}
     sources, files = [], []
-    for number, path in enumerate(paths, start=1):
-        name = path.name if path == folder else path.relative_to(folder).as_posix()
-        entry = {"name": name, "patient": patient_of[path.name], "slices": 0, "sha256": None, "skipped": None}
+    for path, name in names.items():
+        entry = {"name": name, "patient": patient_of[name], "slices": 0, "sha256": None, "skipped": None}
         files.append(entry)
         try:
             entry["sha256"] = _digest(path)
@@ -157,8 +153,7 @@ def find_sources(
         else:
             if low is not None:
                 scale = _fitting_scale(low, volume, partners[path], path, scale)
-            sources.append(Source(path, name, patient_of[path.name], len(volume.voxels), partners.get(path)))
-        progress(number, len(paths))
+            sources.append(Source(path, name, patient_of[name], len(volume.voxels), partners.get(path)))
     if not sources:
         raise CTError(f"no volume in {folder} can be measured: {files[0]['skipped']}")
     return sources, files, scale or 1

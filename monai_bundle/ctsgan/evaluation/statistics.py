@@ -14,17 +14,26 @@ RESAMPLES = 10_000
 def patients(folder: Path, files: Sequence[str]) -> dict[str, str]:
     """The patient of each file, from the nearest MANIFEST.csv in the folder or above it; else each file is one.
 
-    The manifest has the columns ``file`` (a path, whose last part counts) and ``patient``.
+    The manifest has the columns ``file`` and ``patient``. A file's row is the one whose path ends as its own does
+    below the folder, or else the one with its name, if there is only one.
     """
     folder = folder.resolve()
-    known = {}
+    rows: list[tuple[str, str]] = []
     for place in (folder, *folder.parents):
         manifest = place / "MANIFEST.csv"
         if manifest.is_file():
             with manifest.open(newline="", encoding="utf-8") as lines:
-                known = {Path(row["file"]).name: row["patient"] for row in csv.DictReader(lines)}
+                rows = [(f"/{row['file']}", row["patient"]) for row in csv.DictReader(lines)]
             break
-    return {file: known.get(file, file) for file in files}
+
+    def patient(file: str) -> str:
+        for ending in (f"/{file}", f"/{Path(file).name}"):
+            found = {patient for path, patient in rows if path.endswith(ending)}
+            if len(found) == 1:
+                return found.pop()
+        return file
+
+    return {file: patient(file) for file in files}
 
 
 def patient_means(scores: Mapping[str, Sequence[float]], patient_of: Mapping[str, str]) -> dict[str, float]:
