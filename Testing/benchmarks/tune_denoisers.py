@@ -19,7 +19,8 @@ import numpy as np
 
 from ctsgan.evaluation.methods.denoise import FUNCTIONS, PACKAGES, TUNED
 from ctsgan.evaluation.methods.method import Unavailable, package_version, whole_hu
-from ctsgan.evaluation.pairs import Pair, find_sources
+from ctsgan.evaluation.pairs import Pair
+from ctsgan.evaluation.sources import find_sources
 from ctsgan.metrics import rmse
 
 CROP = 256

@@ -8,7 +8,8 @@ import pytest
 
 from ctsgan.cli import main
 from ctsgan.errors import CTError
-from ctsgan.evaluation.pairs import degraded_pairs, every_nth, find_sources, thinned
+from ctsgan.evaluation.pairs import degraded_pairs
+from ctsgan.evaluation.sources import every_nth, find_sources, thinned
 from ctsgan.geometry import cropped_affine
 from ctsgan.io.files import read_volume, write_volume
 

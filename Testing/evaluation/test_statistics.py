@@ -47,3 +47,8 @@ def test_files_of_one_name_in_two_folders_are_two_patients(tmp_path):
     (tmp_path / "MANIFEST.csv").write_text("file,patient\nval/a/ct.nii.gz,A\nval/b/ct.nii.gz,B\n")
     assert patients(tmp_path, files) == {"a/ct.nii.gz": "A", "b/ct.nii.gz": "B"}
     assert patients(tmp_path, ["c/ct.nii.gz"]) == {"c/ct.nii.gz": "c/ct.nii.gz"}
+
+
+def test_a_manifest_of_something_else_is_passed_over(tmp_path):
+    (tmp_path / "MANIFEST.csv").write_text("part,price\nscrew,1\n")
+    assert patients(tmp_path, ["ct.nii.gz"]) == {"ct.nii.gz": "ct.nii.gz"}

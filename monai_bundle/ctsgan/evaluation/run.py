@@ -16,20 +16,15 @@ from .extras import UNITS, Subject, measure_extras
 from .measure import REFERENCE, Ready, Store, measure_pair, prepare
 from .methods import Enhance, Method, baseline, choose
 from .methods.method import package_version
-from .pairs import PAIRED, Chosen, Pair, every_nth, find_sources, row_and_column_mm, thinned, whole_volume
+from .pairs import PAIRED
 from .report import write_report
 from .request import EvaluateRequest, completed, settings
 from .results import FORMAT, Found, distances, environment, patient_scores, write_results
 from .scores import SLICE_SCORES, missing_weights
+from .sources import Chosen, every_nth, find_sources, neighbours, references, thinned
 
 STORE = "measured.jsonl"
 """In the output folder: what an interrupted run goes on from."""
-
-REFERENCES = 32
-"""Slices that lesions are put into, or edges are looked for in, are chosen from so many."""
-
-NEIGHBOURS = 4
-"""Neighbouring slices that consistency is measured on."""
 
 Progress = Callable[[float, int], None]
 Say = Callable[[str], None]
@@ -132,8 +127,8 @@ def _measured(
         request.scale,
         # pairs that somebody else made do not say how; phantoms then go through the portable protocol
         "portable" if single == PAIRED else single,
-        _references(chosen),
-        _neighbours(chosen, single, request.scale),
+        references(chosen),
+        neighbours(chosen, single, request.scale),
         request.model,
     )
     patient_of = {source.name: source.patient for source, _ in chosen}
@@ -208,20 +203,3 @@ def _examples(
             (pair,) = source.pairs([preset], scale, [item["index"]])
             written.append(write_example(pair, item["place"], ready[preset], out, len(written)))
     return written
-
-
-def _references(chosen: Chosen) -> list[dict[str, Any]]:
-    """Some of the slices that are measured, evenly spread, as :func:`ctsgan.data.load_slices` returns volumes."""
-    volumes = []
-    for source, indices in thinned(chosen, REFERENCES):
-        volume = whole_volume(source.path)
-        slices = torch.from_numpy(volume.voxels[indices])
-        volumes.append({"slices": slices, "spacing_mm": row_and_column_mm(volume), "name": source.name})
-    return volumes
-
-
-def _neighbours(chosen: Chosen, preset: str, scale: int) -> list[Pair]:
-    """Pairs from the middle of the volume with most slices."""
-    source = max((source for source, _ in chosen), key=lambda source: source.slices)
-    first = max(source.slices - NEIGHBOURS, 0) // 2
-    return list(source.pairs([preset], scale, range(first, min(first + NEIGHBOURS, source.slices))))

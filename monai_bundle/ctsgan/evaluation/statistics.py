@@ -14,17 +14,20 @@ RESAMPLES = 10_000
 def patients(folder: Path, files: Sequence[str]) -> dict[str, str]:
     """The patient of each file, from the nearest MANIFEST.csv in the folder or above it; else each file is one.
 
-    The manifest has the columns ``file`` and ``patient``. A file's row is the one whose path ends as its own does
+    The manifest has the columns ``file`` and ``patient``, another one is passed over. A file's row is the one whose path ends as its own does
     below the folder, or else the one with its name, if there is only one.
     """
     folder = folder.resolve()
     rows: list[tuple[str, str]] = []
     for place in (folder, *folder.parents):
         manifest = place / "MANIFEST.csv"
-        if manifest.is_file():
-            with manifest.open(newline="", encoding="utf-8") as lines:
-                rows = [(f"/{row['file']}", row["patient"]) for row in csv.DictReader(lines)]
-            break
+        if not manifest.is_file():
+            continue
+        with manifest.open(newline="", encoding="utf-8", errors="replace") as lines:
+            table = csv.DictReader(lines)
+            if {"file", "patient"} <= set(table.fieldnames or ()):
+                rows = [(f"/{row['file']}", row["patient"]) for row in table]
+                break
 
     def patient(file: str) -> str:
         for ending in (f"/{file}", f"/{Path(file).name}"):
