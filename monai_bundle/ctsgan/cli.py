@@ -14,6 +14,9 @@ from .progress import STYLES, progress_display
 DEGRADATIONS = ("area", "portable", "bicubic", "scanner", "paper")
 """``ctsgan.degradation.PRESETS``, here so that ``--help`` need not load PyTorch."""
 
+SCORES = ("fidelity", "perception", "physics", "honesty", "cost")
+"""``ctsgan.evaluation.scores.GROUPS``, here for the same reason."""
+
 
 def _fidelity(text: str) -> float | None:
     if text == "off":
@@ -47,6 +50,7 @@ def _add_reading_options(group: argparse._ArgumentGroup) -> None:
 def _add_writing_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
     group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    group.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
 
 
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
@@ -86,13 +90,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     enhance.add_argument("output", type=Path, help="a file of these kinds, or a folder")
     _add_request_options(enhance)
-    out = enhance.add_argument_group("input and output")
-    _add_writing_options(out)
-    out.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
+    _add_writing_options(enhance.add_argument_group("input and output"))
     enhance.set_defaults(run=_enhance)
 
     degrade = commands.add_parser("degrade", help="make a volume coarser, blurrier and noisier, to try things on")
-    degrade.add_argument("input", type=Path, help="a volume or a DICOM series folder, as for enhance")
+    degrade.add_argument("input", type=Path, help="a volume, a DICOM series folder or a folder, as for enhance")
     degrade.add_argument("output", type=Path, help="a file, or a folder")
     what = degrade.add_argument_group("what to do")
     what.add_argument("--preset", choices=DEGRADATIONS, default="scanner", help="what happens to it (default scanner)")
@@ -108,6 +110,32 @@ def build_parser() -> argparse.ArgumentParser:
     info.add_argument("input", type=Path)
     _add_request_options(info)
     info.set_defaults(run=_info)
+
+    evaluate = commands.add_parser("evaluate", help="measure our models beside what people would pick instead")
+    evaluate.add_argument("reference", type=Path, nargs="?", metavar="REFERENCE_DIR", help="folder of CT volumes in HU")
+    evaluate.add_argument("output", type=Path, nargs="?", metavar="OUT", help="folder for the report; resumes in it")
+    what = evaluate.add_argument_group("what to do")
+    what.add_argument(
+        "--scale", type=int, choices=(1, 2, 4), help="of the comparison (default 4, or what the pairs say)"
+    )
+    what.add_argument(
+        "--preset", nargs="+", choices=DEGRADATIONS, help="what makes the low-quality slices (default the protocols)"
+    )
+    what.add_argument("--paired", type=Path, metavar="LOW_DIR", help="measured low-quality volumes of the same names")
+    what.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="some of the methods, or model files that spandrel reads"
+    )
+    what.add_argument("--model", default="light", help="ours, see `ctsgan models` (default light)")
+    what.add_argument("--scores", nargs="+", choices=SCORES, default=SCORES, help="what to measure (default all)")
+    what.add_argument("--every", type=_positive, default=1, metavar="N", help="take every n-th slice of a volume")
+    what.add_argument("--limit", type=_positive, metavar="N", help="at most so many slices in all, evenly spread")
+    what.add_argument(
+        "--get-peers", action="store_true", help="download the weights of others that are not there, with licences"
+    )
+    how = evaluate.add_argument_group("how to do it")
+    how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+    how.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
+    evaluate.set_defaults(run=_evaluate)
 
     models = commands.add_parser("models", help="list the models with size, scales, licence and measured quality")
     models.set_defaults(run=_models)
@@ -136,17 +164,23 @@ def _request(arguments: argparse.Namespace):
     )
 
 
-def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace, **options: str) -> int:
     from .cancel import run_cancellable
 
-    return run_cancellable(lambda: work(arguments), watch_stdin=arguments.progress == "slicer")
+    return run_cancellable(lambda: work(arguments), watch_stdin=arguments.progress == "slicer", **options)
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
-    return _cancellable(_enhance_all, arguments)
+    def one(source: Path, target: Path, progress: Callable[[int, int], None]) -> object:
+        from .workflow import enhance_file
+
+        return enhance_file(source, target, _request(arguments), progress)
+
+    return _cancellable(lambda arguments: _each_volume(arguments, one), arguments)
 
 
-def _enhance_all(arguments: argparse.Namespace) -> int:
+def _each_volume(arguments: argparse.Namespace, work: Callable[[Path, Path, Callable], object]) -> int:
+    """Do ``work`` (source, target, progress), which reports, on the input or on every volume in it."""
     from .io.files import find_volumes, is_dicom_folder
 
     source: Path = arguments.input
@@ -154,12 +188,9 @@ def _enhance_all(arguments: argparse.Namespace) -> int:
         volumes = find_volumes(source, recursive=arguments.recursive)
         if not volumes:
             raise CTError(f"no CT volume in {source}; look deeper with --recursive, or give a file or a DICOM folder")
-        return _enhance_folder(arguments, source, volumes)
-    request = _request(arguments)
+        return _each_of_folder(arguments, source, volumes, work)
     with progress_display(arguments.progress, source.name) as progress:
-        from .workflow import enhance_file
-
-        report = enhance_file(source, _target(source, arguments.output), request, progress)
+        report = work(source, _target(source, arguments.output), progress)
     print(report)
     return 0
 
@@ -176,13 +207,13 @@ def _target(source: Path, output: Path) -> Path:
     return output / source.name
 
 
-def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[Path]) -> int:
+def _each_of_folder(
+    arguments: argparse.Namespace, source: Path, volumes: list[Path], work: Callable[[Path, Path, Callable], object]
+) -> int:
     from .io.files import split_suffix
-    from .workflow import enhance_file
 
     if split_suffix(arguments.output)[1]:
         raise CTError(f"{source} holds {len(volumes)} volumes, so the output must be a folder, not {arguments.output}")
-    request = _request(arguments)
     failed = []
     with progress_display(arguments.progress, source.name, unit="volume") as progress:
         for index, volume in enumerate(volumes):
@@ -191,24 +222,19 @@ def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[P
                 progress(index + done / total, len(volumes))
 
             try:
-                report = enhance_file(volume, arguments.output / volume.relative_to(source), request, step)
+                report = work(volume, arguments.output / volume.relative_to(source), step)
                 print(report, flush=True)
             except CTError as error:
                 failed.append(volume)
                 print(f"ctsgan: {error}", file=sys.stderr, flush=True)
     if failed:
         names = ", ".join(str(volume.relative_to(source)) for volume in failed)
-        raise CTError(f"{len(failed)} of {len(volumes)} volumes were not enhanced: {names}")
+        raise CTError(f"{len(failed)} of {len(volumes)} volumes were not {arguments.command}d: {names}")
     return 0
 
 
 def _degrade(arguments: argparse.Namespace) -> int:
-    return _cancellable(_degrade_volume, arguments)
-
-
-def _degrade_volume(arguments: argparse.Namespace) -> int:
-    source: Path = arguments.input
-    with progress_display(arguments.progress, source.name) as progress:
+    def one(source: Path, target: Path, progress: Callable[[int, int], None]) -> object:
         from .degradation.volumes import DegradeRequest, degrade_file
 
         request = DegradeRequest(
@@ -220,9 +246,9 @@ def _degrade_volume(arguments: argparse.Namespace) -> int:
             fill=arguments.fill,
             overwrite=arguments.overwrite,
         )
-        report = degrade_file(source, _target(source, arguments.output), request, progress, _notice)
-    print(report)
-    return 0
+        return degrade_file(source, target, request, progress, _notice)
+
+    return _cancellable(lambda arguments: _each_volume(arguments, one), arguments)
 
 
 def _notice(sentence: str) -> None:
@@ -249,6 +275,51 @@ def _info(arguments: argparse.Namespace) -> int:
 def _grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> str:
     slices, rows, columns = shape
     return f"{columns} x {rows} x {slices} voxels of {' x '.join(f'{mm:.4g}' for mm in spacing_mm)} mm"
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.reference is None and not arguments.get_peers:
+        raise CTError("name a folder of CT volumes and one for the report, or ask for --get-peers alone")
+    if arguments.reference is not None and arguments.output is None:
+        raise CTError(f"name a folder for the report of {arguments.reference}, after it")
+    return _cancellable(
+        _evaluate_folder, arguments, left_behind="what was measured is kept, and the same command goes on from there"
+    )
+
+
+def _evaluate_folder(arguments: argparse.Namespace) -> int:
+    if arguments.get_peers:
+        _get_peers(arguments)
+    if arguments.reference is None:
+        return 0
+    from .evaluation.request import EvaluateRequest
+    from .evaluation.run import evaluate_and_show
+
+    request = EvaluateRequest(
+        scale=arguments.scale,
+        presets=arguments.preset,
+        methods=arguments.methods,
+        paired=arguments.paired,
+        limit=arguments.limit,
+        every=arguments.every,
+        model=arguments.model,
+        groups=arguments.scores,
+        threads=arguments.threads,
+    )
+    print(evaluate_and_show(arguments.reference, arguments.output, request, arguments.progress))
+    return 0
+
+
+def _get_peers(arguments: argparse.Namespace) -> None:
+    """Failures end the command only where nothing else is asked of it; else the report names what is missing."""
+    with progress_display(arguments.progress, "weights of others", unit="file") as progress:
+        from .evaluation.methods.download import obtain_all
+
+        failed = obtain_all(progress, _notice)
+    for sentence in failed:
+        _notice(sentence)
+    if failed and arguments.reference is None:
+        raise CTError(f"{len(failed)} files could not be downloaded; try again when they can be reached")
 
 
 def _models(arguments: argparse.Namespace) -> int:

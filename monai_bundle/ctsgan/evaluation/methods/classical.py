@@ -17,6 +17,7 @@ from .method import Enhance, Method, package_version, whole_hu
 
 WAVELET = "sym8"
 LEVELS = 4
+"""Of the wavelet transform, fewer where a slice is small."""
 
 
 def _minmod(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -69,11 +70,12 @@ def sparse_wavelets(low: np.ndarray, scale: int, threshold_hu: float, iterations
 
     image = bicubic(low, scale).astype(np.float64)
     rows, columns = image.shape
+    levels = min(LEVELS, pywt.dwtn_max_level(image.shape, WAVELET))
     for number in range(iterations):
         lacking = low - footprint_mean(torch.from_numpy(image), scale).numpy()
         image += lacking.repeat(scale, axis=0).repeat(scale, axis=1)
         shift = (number % 4, number // 4 % 4)
-        parts = pywt.wavedec2(np.roll(image, shift, axis=(0, 1)), WAVELET, mode="periodization", level=LEVELS)
+        parts = pywt.wavedec2(np.roll(image, shift, axis=(0, 1)), WAVELET, mode="periodization", level=levels)
         thin = [
             parts[0],
             *(tuple(pywt.threshold(part, threshold_hu, "soft") for part in details) for details in parts[1:]),
@@ -105,7 +107,11 @@ def _method(
 
 METHODS = {
     "unsharp mask": _method(_unsharp, {"amount": 0.5, "sigma": 0.5}),
-    "shock filter": _method(_shock, {"iterations": 2, "sigma": 0.5}),
-    "sparse wavelets": _method(sparse_wavelets, {"threshold_hu": 2.0, "iterations": 16}, "MIT", "PyWavelets"),
+    "shock filter": _method(_shock, {"iterations": 1, "sigma": 0.25}),
+    "sparse wavelets": _method(sparse_wavelets, {"threshold_hu": 4.0, "iterations": 16}, "MIT", "PyWavelets"),
 }
-"""Lengths and iterations are in input pixels."""
+"""Sigmas are in input pixels, iterations of the shock filter for each of them.
+
+Of those tried, the ones with the smallest soft-tissue RMSE on 8 training slices after the footprint mean, in HU at x4
+and x2: bicubic 46.9 and 24.5, unsharp mask 44.9 and 22.3 (12 tried), shock filter 41.0 and 23.3 (9), sparse wavelets
+43.8 and 21.6 (10)."""
