@@ -1,8 +1,7 @@
 """Whether an observer would see it, from transfer function and noise; and whether HU are true.
 
 Samei et al., AAPM Report 233 (TG-233), 2019, task-based performance; ICRU Report 54, 1996, for the non-prewhitening
-observer. Formula and eye filter are those of open programs that follow TG-233 (actilib, medphunc): the report itself was
-not at hand to compare with.
+observer. The eye filter is that of the open program actilib, which follows TG-233; the report itself was not at hand.
 """
 
 from __future__ import annotations

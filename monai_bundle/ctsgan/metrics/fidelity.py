@@ -30,11 +30,11 @@ TISSUE_RANGES = {
 }
 """HU of a pixel of each tissue, the lower end included, the upper not.
 
-Conventions that sort pixels. Air and lung: -950 HU is the threshold of emphysema (Gevenois et al. 1996; found best by
-Parr et al. 2004, doi 10.1164/rccm.200403-326OC), -500 HU the end of normally aerated lung in the compartments of Gattinoni
-et al. 2001 (doi 10.1164/ajrccm.164.9.2103121). Fat (-190 to -30 HU) and soft tissue (-29 to 150 HU): the ranges of
-body composition (as in doi 10.1038/s41598-025-96238-6, table 1). Bone: from 226 HU, where InVesalius and other programs
-begin it. What lies between, such as partial volume and contrast medium, is nobody's."""
+Conventions that sort pixels. Air and lung: -950 HU is the threshold of emphysema (Gevenois et al. 1996; the best one in
+doi 10.1164/rccm.200403-326OC), -500 HU the end of aerated lung in its usual compartments (Gattinoni et al. 2001). Fat
+(-190 to -30 HU) and soft tissue (-29 to 150 HU): the ranges of body composition (as in table 1 of
+doi 10.1038/s41598-025-96238-6). Bone: from 226 HU, where InVesalius and other programs begin it. What lies between,
+such as partial volume and contrast medium, is nobody's."""
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, finest first (Wang, Simoncelli, Bovik 2003)."""
