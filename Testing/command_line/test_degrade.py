@@ -175,3 +175,18 @@ def test_slicer_reads_its_progress_lines(small_file, tmp_path):
     assert result.stdout.count("<filter-progress>") == 3
     assert "<filter-progress>1.0000</filter-progress>" in result.stdout
     assert "<filter-end>" in result.stdout
+
+
+def test_of_a_folder_every_volume_comes_out_as_if_it_were_alone(small_file, tmp_path, capsys):
+    folder = tmp_path / "volumes"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("a.nii.gz", "deeper/b.nii.gz"):
+        (folder / name).write_bytes(small_file.read_bytes())
+    (folder / "broken.nii.gz").write_bytes(b"nothing")
+    options = ["--preset", "scanner", "--seed", "3"]
+    assert degrade(folder, tmp_path / "out", *options, "--recursive") == 1
+    assert "1 of 3 volumes were not degraded: broken.nii.gz" in capsys.readouterr().err
+    assert degrade(small_file, tmp_path / "alone.nii.gz", *options) == 0
+    alone = read_volume(tmp_path / "alone.nii.gz")
+    for name in ("a.nii.gz", "deeper/b.nii.gz"):
+        np.testing.assert_array_equal(read_volume(tmp_path / "out" / name).voxels, alone.voxels)

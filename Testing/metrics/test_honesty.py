@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from ctsgan.degradation import correlated_noise
 from ctsgan.filters import footprint_mean, gaussian_blur
@@ -154,6 +154,13 @@ def test_area_under_roc_and_d_prime_of_known_distributions():
     assert abs(area - known) < 3 * area_error < 0.06
     assert abs(index - 1.5) < 3 * index_error < 0.3
     assert area_under_roc(present, present)[0] == pytest.approx(0.5)
+
+
+def test_area_under_roc_is_that_of_the_rank_test_ties_included():
+    generator = np.random.default_rng(2)
+    present, absent = np.round(generator.normal(1, 2, 60)), np.round(generator.normal(0, 2, 45))
+    known = stats.mannwhitneyu(present, absent).statistic / (60 * 45)
+    assert area_under_roc(present, absent)[0] == pytest.approx(known)
 
 
 def test_standard_errors_are_the_spread_of_repeated_experiments():

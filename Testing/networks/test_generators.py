@@ -59,6 +59,22 @@ def test_untrained_light_generator_is_bicubic_interpolation(scale, image):
     torch.testing.assert_close(output, upscaled, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("build", [CTsGANGenerator, LightGenerator], ids=["rrdb", "light"])
+def test_mixed_precision_does_not_round_the_output_to_steps(build, image):
+    network = build(2, features=8, blocks=1).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        output = network(image)
+    assert output.dtype == torch.float32
+    assert (output != output.bfloat16().float()).float().mean() > 0.9
+
+
+def test_mixed_precision_does_not_round_the_input_to_steps():
+    network = CTsGANGenerator(4, features=8, blocks=1).eval()
+    image = torch.rand(1, 1, 12, 12)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert not torch.equal(network(image), network(image.bfloat16().float()))
+
+
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_dense_blocks_start_small(batch_norm):
     torch.manual_seed(0)

@@ -34,9 +34,7 @@ def _watch_stdin(left_behind: str) -> None:
     _leave(left_behind)
 
 
-def run_cancellable(
-    work: Callable[[], T], watch_stdin: bool = False, left_behind: str = "nothing was written"
-) -> T:
+def run_cancellable(work: Callable[[], T], watch_stdin: bool = False, left_behind: str = "nothing was written") -> T:
     """Run ``work`` in a thread and wait for it, so that Ctrl-C is answered at once.
 
     Args:

@@ -50,6 +50,7 @@ def _add_reading_options(group: argparse._ArgumentGroup) -> None:
 def _add_writing_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
     group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    group.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
 
 
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
@@ -89,13 +90,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     enhance.add_argument("output", type=Path, help="a file of these kinds, or a folder")
     _add_request_options(enhance)
-    out = enhance.add_argument_group("input and output")
-    _add_writing_options(out)
-    out.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
+    _add_writing_options(enhance.add_argument_group("input and output"))
     enhance.set_defaults(run=_enhance)
 
     degrade = commands.add_parser("degrade", help="make a volume coarser, blurrier and noisier, to try things on")
-    degrade.add_argument("input", type=Path, help="a volume or a DICOM series folder, as for enhance")
+    degrade.add_argument("input", type=Path, help="a volume, a DICOM series folder or a folder, as for enhance")
     degrade.add_argument("output", type=Path, help="a file, or a folder")
     what = degrade.add_argument_group("what to do")
     what.add_argument("--preset", choices=DEGRADATIONS, default="scanner", help="what happens to it (default scanner)")
@@ -172,10 +171,16 @@ def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
-    return _cancellable(_enhance_all, arguments)
+    def one(source: Path, target: Path, progress: Callable[[int, int], None]) -> object:
+        from .workflow import enhance_file
+
+        return enhance_file(source, target, _request(arguments), progress)
+
+    return _cancellable(lambda arguments: _each_volume(arguments, one), arguments)
 
 
-def _enhance_all(arguments: argparse.Namespace) -> int:
+def _each_volume(arguments: argparse.Namespace, work: Callable[[Path, Path, Callable], object]) -> int:
+    """Do ``work`` (source, target, progress), which reports, on the input or on every volume in it."""
     from .io.files import find_volumes, is_dicom_folder
 
     source: Path = arguments.input
@@ -183,12 +188,9 @@ def _enhance_all(arguments: argparse.Namespace) -> int:
         volumes = find_volumes(source, recursive=arguments.recursive)
         if not volumes:
             raise CTError(f"no CT volume in {source}; look deeper with --recursive, or give a file or a DICOM folder")
-        return _enhance_folder(arguments, source, volumes)
-    request = _request(arguments)
+        return _each_of_folder(arguments, source, volumes, work)
     with progress_display(arguments.progress, source.name) as progress:
-        from .workflow import enhance_file
-
-        report = enhance_file(source, _target(source, arguments.output), request, progress)
+        report = work(source, _target(source, arguments.output), progress)
     print(report)
     return 0
 
@@ -205,13 +207,13 @@ def _target(source: Path, output: Path) -> Path:
     return output / source.name
 
 
-def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[Path]) -> int:
+def _each_of_folder(
+    arguments: argparse.Namespace, source: Path, volumes: list[Path], work: Callable[[Path, Path, Callable], object]
+) -> int:
     from .io.files import split_suffix
-    from .workflow import enhance_file
 
     if split_suffix(arguments.output)[1]:
         raise CTError(f"{source} holds {len(volumes)} volumes, so the output must be a folder, not {arguments.output}")
-    request = _request(arguments)
     failed = []
     with progress_display(arguments.progress, source.name, unit="volume") as progress:
         for index, volume in enumerate(volumes):
@@ -220,24 +222,19 @@ def _enhance_folder(arguments: argparse.Namespace, source: Path, volumes: list[P
                 progress(index + done / total, len(volumes))
 
             try:
-                report = enhance_file(volume, arguments.output / volume.relative_to(source), request, step)
+                report = work(volume, arguments.output / volume.relative_to(source), step)
                 print(report, flush=True)
             except CTError as error:
                 failed.append(volume)
                 print(f"ctsgan: {error}", file=sys.stderr, flush=True)
     if failed:
         names = ", ".join(str(volume.relative_to(source)) for volume in failed)
-        raise CTError(f"{len(failed)} of {len(volumes)} volumes were not enhanced: {names}")
+        raise CTError(f"{len(failed)} of {len(volumes)} volumes were not {arguments.command}d: {names}")
     return 0
 
 
 def _degrade(arguments: argparse.Namespace) -> int:
-    return _cancellable(_degrade_volume, arguments)
-
-
-def _degrade_volume(arguments: argparse.Namespace) -> int:
-    source: Path = arguments.input
-    with progress_display(arguments.progress, source.name) as progress:
+    def one(source: Path, target: Path, progress: Callable[[int, int], None]) -> object:
         from .degradation.volumes import DegradeRequest, degrade_file
 
         request = DegradeRequest(
@@ -249,9 +246,9 @@ def _degrade_volume(arguments: argparse.Namespace) -> int:
             fill=arguments.fill,
             overwrite=arguments.overwrite,
         )
-        report = degrade_file(source, _target(source, arguments.output), request, progress, _notice)
-    print(report)
-    return 0
+        return degrade_file(source, target, request, progress, _notice)
+
+    return _cancellable(lambda arguments: _each_volume(arguments, one), arguments)
 
 
 def _notice(sentence: str) -> None:
@@ -295,23 +292,21 @@ def _evaluate_folder(arguments: argparse.Namespace) -> int:
         _get_peers(arguments)
     if arguments.reference is None:
         return 0
-    with progress_display(arguments.progress, arguments.reference.name) as progress:
-        from .evaluation.request import EvaluateRequest
-        from .evaluation.run import evaluate
+    from .evaluation.request import EvaluateRequest
+    from .evaluation.run import evaluate_and_show
 
-        request = EvaluateRequest(
-            scale=arguments.scale,
-            presets=arguments.preset and tuple(arguments.preset),
-            methods=arguments.methods and tuple(arguments.methods),
-            paired=arguments.paired,
-            limit=arguments.limit,
-            every=arguments.every,
-            model=arguments.model,
-            groups=tuple(arguments.scores),
-            threads=arguments.threads,
-        )
-        report = evaluate(arguments.reference, arguments.output, request, progress, _notice)
-    print(report)
+    request = EvaluateRequest(
+        scale=arguments.scale,
+        presets=arguments.preset,
+        methods=arguments.methods,
+        paired=arguments.paired,
+        limit=arguments.limit,
+        every=arguments.every,
+        model=arguments.model,
+        groups=arguments.scores,
+        threads=arguments.threads,
+    )
+    print(evaluate_and_show(arguments.reference, arguments.output, request, arguments.progress))
     return 0
 
 

@@ -16,6 +16,7 @@ from .scanner import (
     RandThickSlices,
 )
 from .small_scanner import ScannerDegradation
+from .stored_streaks import RandStoredStreaks, project_streaks
 from .transforms import RandBlur, RandNoise, RandReduce
 
 __all__ = [
@@ -39,10 +40,12 @@ __all__ = [
     "RandResize",
     "RandRings",
     "RandSinc",
+    "RandStoredStreaks",
     "RandStreaks",
     "RandThickSlices",
     "ScannerDegradation",
     "bicubic_mean",
     "correlated_noise",
     "preset",
+    "project_streaks",
 ]

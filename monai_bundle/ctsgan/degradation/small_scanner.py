@@ -20,6 +20,7 @@ from .scanner import (
     RandStreaks,
     RandThickSlices,
 )
+from .stored_streaks import RandStoredStreaks
 
 
 class ScannerDegradation(Chain):
@@ -28,8 +29,9 @@ class ScannerDegradation(Chain):
     Detector footprint, MTF, the mean over each larger pixel, noise by dose, then now and then streaks, rings and
     cupping; of a volume, thicker slices before all that.
 
-    Streaks need the whole slice, because every ray crosses all of it, and take seconds: leave ``streak_prob`` 0 to
-    train on patches. Of a volume, the scanner and its dose are drawn once, and the noise anew for each slice.
+    Streaks need the whole slice, because every ray crosses all of it, and take seconds: to train on patches leave
+    ``streak_prob`` 0 and give :class:`RandStoredStreaks`. Of a volume, the scanner and its dose are drawn once, and
+    the noise anew for each slice.
 
     Args:
         factor: how many pixels of the sharp image make one pixel of the degraded one, along each axis.
@@ -53,7 +55,7 @@ class ScannerDegradation(Chain):
         footprint: RandDetectorFootprint | None = None,
         blur: RandMtfBlur | None = None,
         noise: RandQuantumNoise | None = None,
-        streaks: RandStreaks | None = None,
+        streaks: RandStreaks | RandStoredStreaks | None = None,
         rings: RandRings | None = None,
         cupping: RandCupping | None = None,
         thick: RandThickSlices | None = None,

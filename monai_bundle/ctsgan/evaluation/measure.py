@@ -75,31 +75,33 @@ class Store:
 
 @dataclass(frozen=True)
 class Ready:
-    """A method for one preset that can be used here."""
+    """A method for one preset that can be used here; ``enhance`` is ``None`` for what is only looked at."""
 
     name: str
     identity: str
-    enhance: Enhance
+    enhance: Enhance | None
 
 
-def prepare(methods: Mapping[str, Method], preset: str, scale: int, loaded: dict[str, Enhance]) -> list[Ready | str]:
+def prepare(
+    methods: Mapping[str, Method], preset: str, scale: int, loaded: dict[str, Enhance]
+) -> dict[str, Ready | str]:
     """Each method for a preset, or the sentence that says why it is not available.
 
     Args:
         methods: by name.
         preset, scale: what they are prepared for.
-        loaded: networks by method and identity, shared by the presets and added to.
+        loaded: what enhances, by method and identity, shared by the presets and added to.
     """
-    found: list[Ready | str] = []
+    found: dict[str, Ready | str] = {}
     for name, method in methods.items():
         try:
             identity = method.identity(scale, preset)
             key = f"{name} {identity}"
             if key not in loaded:
                 loaded[key] = method.prepare(scale, preset)
-            found.append(Ready(name, identity, loaded[key]))
+            found[name] = Ready(name, identity, loaded[key])
         except Unavailable as error:
-            found.append(str(error))
+            found[name] = str(error)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,13 @@ class EvaluateRequest:
     """
 
     scale: int | None = None
-    presets: tuple[str, ...] | None = None
-    methods: tuple[str, ...] | None = None
-    paired: Path | None = None
+    presets: Sequence[str] | None = None
+    methods: Sequence[str] | None = None
+    paired: str | Path | None = None
     limit: int | None = None
     every: int = 1
     model: str = "light"
-    groups: tuple[str, ...] = GROUPS
+    groups: Sequence[str] = GROUPS
     threads: int | None = None
 
 
@@ -48,6 +49,7 @@ def completed(request: EvaluateRequest) -> EvaluateRequest:
         CTError: where it asks for what there is not, or contradicts itself.
     """
     if request.paired is not None:
+        request = replace(request, paired=Path(request.paired))
         if request.presets:
             raise CTError("--paired brings low-quality volumes and a preset would make them; choose one of the two")
         request = replace(request, presets=(PAIRED,))
@@ -63,7 +65,7 @@ def completed(request: EvaluateRequest) -> EvaluateRequest:
     for name in request.groups:
         if name not in GROUPS:
             raise CTError(f"there is no group of scores {name!r}; choose among {', '.join(GROUPS)}")
-    return request
+    return replace(request, groups=tuple(name for name in GROUPS if name in request.groups))
 
 
 def settings(reference: Path, out: Path, request: EvaluateRequest) -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..progress import progress_display
 from .examples import choose_places, write_example
-from .extras import UNITS, measure_extras
+from .extras import UNITS, Subject, measure_extras
 from .measure import REFERENCE, Ready, Store, measure_pair, prepare
 from .methods import Enhance, Method, baseline, choose
-from .pairs import PAIRED, Chosen, every_nth, find_sources, row_and_column_mm, thinned, whole_volume
+from .methods.method import package_version
+from .pairs import PAIRED, Chosen, Pair, every_nth, find_sources, row_and_column_mm, thinned, whole_volume
+from .report import write_report
 from .request import EvaluateRequest, completed, settings
 from .results import FORMAT, Found, distances, environment, patient_scores, write_results
 from .scores import SLICE_SCORES, missing_weights
@@ -24,7 +28,11 @@ STORE = "measured.jsonl"
 REFERENCES = 32
 """Slices that lesions are put into, or edges are looked for in, are chosen from so many."""
 
+NEIGHBOURS = 4
+"""Neighbouring slices that consistency is measured on."""
+
 Progress = Callable[[float, int], None]
+Say = Callable[[str], None]
 
 
 def evaluate(
@@ -32,7 +40,7 @@ def evaluate(
     out: Path,
     request: EvaluateRequest | None = None,
     progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda sentence: None,
+    say: Say = lambda sentence: None,
 ) -> Path:
     """Measure methods side by side and write the report into ``out``; goes on where an interrupted run was.
 
@@ -49,32 +57,46 @@ def evaluate(
     Raises:
         CTError: for anything the user can mend.
     """
+    # pictures are written at the end of hours
+    package_version("pillow")
     reference, out = Path(reference), Path(out)
     request = completed(request or EvaluateRequest())
     if request.threads:
         torch.set_num_threads(request.threads)
+    methods = choose(request.methods, request.scale, request.model) if request.scale else {}
     sources, files, scale = find_sources(reference, request.scale, request.paired)
     for file in files:
         if file["skipped"]:
             say(f"{file['name']} is left out: {file['skipped']}")
+    methods = methods or choose(request.methods, scale, request.model)
     request = replace(request, scale=scale)
     chosen = thinned(every_nth(sources, request.every), request.limit)
     measured = {source.name: len(indices) for source, indices in chosen}
-    files = [{**file, "slices": measured.get(file["name"], 0)} for file in files]
-    methods = choose(request.methods, scale, request.model)
     with Store(out / STORE) as store:
-        results = _measured(request, chosen, methods, store, out, progress, say)
-    results = {
-        "format": FORMAT,
-        "settings": settings(reference, out, request),
-        "environment": environment(),
-        "files": files,
-        **results,
-    }
+        results = {
+            "format": FORMAT,
+            "settings": settings(reference, out, request),
+            "environment": environment(),
+            "files": [{**file, "slices": measured.get(file["name"], 0)} for file in files],
+            **_measured(request, chosen, methods, store, out, progress, say),
+        }
     write_results(results, out)
-    from .report import write_report
-
     return write_report(results, out)
+
+
+def evaluate_and_show(reference: Path, out: Path, request: EvaluateRequest, style: str = "bar") -> Path:
+    """:func:`evaluate` with its progress, and what is left out on standard error.
+
+    Args:
+        reference, out, request: as there.
+        style: of :data:`ctsgan.progress.STYLES`.
+    """
+
+    def say(sentence: str) -> None:
+        print(f"ctsgan: {sentence}", file=sys.stderr, flush=True)
+
+    with progress_display(style, Path(reference).name) as progress:
+        return evaluate(reference, out, request, progress, say)
 
 
 def _measured(
@@ -84,28 +106,20 @@ def _measured(
     store: Store,
     out: Path,
     progress: Progress,
-    say: Callable[[str], None],
+    say: Say,
 ) -> dict[str, Any]:
     """All that is measured, as the results name it."""
-    groups = list(request.groups)
-    if "perception" in groups and (reason := missing_weights()):
-        say(f"perception is left out: {reason}")
-        groups.remove("perception")
+    groups = _available_groups(request.groups, say)
     loaded: dict[str, Enhance] = {}
-    ready, missing = {}, {}
-    for preset in request.presets:
-        prepared = dict(zip(methods, prepare(methods, preset, request.scale, loaded), strict=True))
-        ready[preset] = [item for item in prepared.values() if isinstance(item, Ready)]
-        missing[preset] = {name: item for name, item in prepared.items() if not isinstance(item, Ready)}
+    prepared = {preset: prepare(methods, preset, request.scale, loaded) for preset in request.presets}
+    ready = {preset: [item for item in found.values() if isinstance(item, Ready)] for preset, found in prepared.items()}
     for name in methods:
-        reasons = {missing[preset][name] for preset in request.presets if name in missing[preset]}
-        for reason in sorted(reasons):
+        for reason in sorted({found[name] for found in prepared.values() if isinstance(found[name], str)}):
             say(f"{name} is left out: {reason}")
     # what is not measured slice by slice is measured for one preset: the one with noise, if it is among them
     single = "portable" if "portable" in request.presets else request.presets[0]
-    count = sum(len(indices) for _, indices in chosen)
-    slices = sum(count * len(ready[preset]) for preset in request.presets) if set(groups) & set(SLICE_SCORES) else 0
-    total = slices + sum(UNITS.get(group, 0) for group in groups) * len(ready[single])
+    slices = sum(len(indices) for _, indices in chosen) if set(groups) & set(SLICE_SCORES) else 0
+    total = slices * sum(map(len, ready.values())) + sum(UNITS.get(group, 0) for group in groups) * len(ready[single])
     done = 0
 
     def advance(units: int) -> None:
@@ -114,32 +128,45 @@ def _measured(
         progress(done, max(total, 1))
 
     found = _slices(request, chosen, ready, groups, store, advance)
-    patient_of = {source.name: source.patient for source, _ in chosen}
-    identities = {item.name: item.identity for items in ready.values() for item in items}
-    results = {
-        "methods": {
-            name: {
-                "ours": method.ours,
-                "told": method.told,
-                "licence": method.licence,
-                "identity": identities.get(name, ""),
-                "missing": None if name in identities else missing[request.presets[0]][name],
-            }
-            for name, method in methods.items()
-        },
-        "scores": {preset: patient_scores(found[preset], patient_of) for preset in found},
-        "perception": {preset: distances(found[preset]) for preset in found} if "perception" in groups else {},
-        "examples": _examples(chosen, ready, found, methods, request.scale, out),
-    }
-    references = _references(chosen)
-    return results | measure_extras(
-        groups, ready[single], request.scale, _degradable(single), references, request.model, store, advance, say
+    subject = Subject(
+        request.scale,
+        # pairs that somebody else made do not say how; phantoms then go through the portable protocol
+        "portable" if single == PAIRED else single,
+        _references(chosen),
+        _neighbours(chosen, single, request.scale),
+        request.model,
     )
+    patient_of = {source.name: source.patient for source, _ in chosen}
+    return {
+        "methods": _about(methods, prepared),
+        "scores": {preset: patient_scores(found[preset], patient_of) for preset in found},
+        "perception": {preset: distances(found[preset]) for preset in found if "perception" in groups},
+        "examples": _examples(request.scale, chosen, ready, found, methods, out),
+        **measure_extras(groups, ready[single], subject, store, advance, say),
+    }
 
 
-def _degradable(preset: str) -> str:
-    """A preset that phantoms can go through; pairs that somebody else made do not say which, so the portable one."""
-    return "portable" if preset == PAIRED else preset
+def _available_groups(groups: Sequence[str], say: Say) -> list[str]:
+    if "perception" in groups and (reason := missing_weights()):
+        say(f"perception is left out: {reason}")
+        return [group for group in groups if group != "perception"]
+    return list(groups)
+
+
+def _about(methods: dict[str, Method], prepared: dict[str, dict[str, Ready | str]]) -> dict[str, dict[str, Any]]:
+    """What the results say of each method; one that is there for some presets only is not missing."""
+    about = {}
+    for name, method in methods.items():
+        found = [by_name[name] for by_name in prepared.values()]
+        identities = [item.identity for item in found if isinstance(item, Ready)]
+        about[name] = {
+            "ours": method.ours,
+            "told": method.told,
+            "licence": method.licence,
+            "identity": identities[0] if identities else "",
+            "missing": None if identities else found[0],
+        }
+    return about
 
 
 def _slices(
@@ -164,11 +191,11 @@ def _slices(
 
 
 def _examples(
+    scale: int,
     chosen: Chosen,
     ready: dict[str, list[Ready]],
     found: dict[str, Found],
     methods: dict[str, Method],
-    scale: int,
     out: Path,
 ) -> list[dict[str, Any]]:
     """Crops where our first method, or else the first peer, disagrees most with the baseline."""
@@ -191,3 +218,10 @@ def _references(chosen: Chosen) -> list[dict[str, Any]]:
         slices = torch.from_numpy(volume.voxels[indices])
         volumes.append({"slices": slices, "spacing_mm": row_and_column_mm(volume), "name": source.name})
     return volumes
+
+
+def _neighbours(chosen: Chosen, preset: str, scale: int) -> list[Pair]:
+    """Pairs from the middle of the volume with most slices."""
+    source = max((source for source, _ in chosen), key=lambda source: source.slices)
+    first = max(source.slices - NEIGHBOURS, 0) // 2
+    return list(source.pairs([preset], scale, range(first, min(first + NEIGHBOURS, source.slices))))

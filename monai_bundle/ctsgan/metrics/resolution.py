@@ -107,7 +107,7 @@ def disc_ttf(
 
     Args:
         image: HU, (rows, columns) or, with noise, a stack (slices, rows, columns) that is averaged. At low contrast
-            TG-233 asks for so many slices that contrast over noise of the mean reaches 15.
+            many are needed: contrast over noise of the mean should be above 10.
         spacing_mm: (row, column) distance.
         row, column: centre of the rod in pixels, to a pixel or two.
         diameter_mm: of the rod.

@@ -17,6 +17,7 @@ from .method import Enhance, Method, package_version, whole_hu
 
 WAVELET = "sym8"
 LEVELS = 4
+"""Of the wavelet transform, fewer where a slice is small."""
 
 
 def _minmod(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -69,11 +70,12 @@ def sparse_wavelets(low: np.ndarray, scale: int, threshold_hu: float, iterations
 
     image = bicubic(low, scale).astype(np.float64)
     rows, columns = image.shape
+    levels = min(LEVELS, pywt.dwtn_max_level(image.shape, WAVELET))
     for number in range(iterations):
         lacking = low - footprint_mean(torch.from_numpy(image), scale).numpy()
         image += lacking.repeat(scale, axis=0).repeat(scale, axis=1)
         shift = (number % 4, number // 4 % 4)
-        parts = pywt.wavedec2(np.roll(image, shift, axis=(0, 1)), WAVELET, mode="periodization", level=LEVELS)
+        parts = pywt.wavedec2(np.roll(image, shift, axis=(0, 1)), WAVELET, mode="periodization", level=levels)
         thin = [
             parts[0],
             *(tuple(pywt.threshold(part, threshold_hu, "soft") for part in details) for details in parts[1:]),

@@ -21,7 +21,7 @@ from torch import nn
 from ...intensity import HU_MAX, HU_MIN
 from . import ncnn
 from .download import SRMD, SRMD_KERNELS, member, stored
-from .method import Enhance, Method, Unavailable, through_pictures
+from .method import Enhance, Method, Unavailable, package_version, through_pictures
 
 KERNEL = 15
 """Edge of the blur kernel in pixels of the sharp image."""
@@ -112,7 +112,7 @@ METHODS = {
     "SRMD told": Method(
         scales=(2, 4),
         prepare=_prepare_told,
-        identity=lambda scale, preset: f"{SRMD.sha256[:16]} {KNOWN.get(preset)}",
+        identity=lambda scale, preset: f"{SRMD.sha256[:16]} {KNOWN.get(preset)} {package_version('scipy')}",
         licence=f"{SRMD.licence}; matrix {SRMD_KERNELS.licence}",
         told=True,
     ),
