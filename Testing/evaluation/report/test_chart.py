@@ -61,7 +61,10 @@ def test_no_two_of_twenty_methods_look_alike():
 
 
 def test_points_that_crowd_keep_their_names_apart():
-    figure = scatter("", {f"peer {n}": (1.0 + 0.02 * n, 20.0 + 0.05 * n) for n in range(5)}, ("s", "dB"), LOOKS)
-    places = [(float(name.get("x")), float(name.get("y")), name.get("text-anchor")) for name in texts(figure, "name")]
-    for index, (x, y, anchor) in enumerate(places):
-        assert all(abs(y - b) >= 10 or anchor != side or abs(x - a) > 40 for a, b, side in places[:index])
+    crowd = {f"peer {n}": (1.0, 20.0) for n in range(4)}
+    figure = scatter("", {**crowd, "ours": (10.0, 30.0)}, ("s", "dB"), LOOKS)
+    boxes = []
+    for name in texts(figure, "name"):
+        left = float(name.get("x")) - {"start": 0, "middle": 20, "end": 40}[name.get("text-anchor")]
+        boxes.append((left, float(name.get("y"))))
+    assert all(abs(x - a) >= 40 or abs(y - b) >= 10 for index, (x, y) in enumerate(boxes) for a, b in boxes[:index])

@@ -53,6 +53,9 @@ def test_tables_are_tables(page):
     for table in page.iter("table"):
         assert text_of(table.find("caption"))
         assert all(head.get("scope") for head in table.iter("th"))
+    regions = [element for element in page.iter("div") if element.get("class") == "scroll"]
+    assert len(regions) == len(list(page.iter("table")))
+    assert all((x.get("role"), x.get("tabindex")) == ("region", "0") and x.get("aria-label") for x in regions)
     for chart in page.iter("svg"):
         assert chart.get("aria-label") or chart.get("aria-hidden")
 
