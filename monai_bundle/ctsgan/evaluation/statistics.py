@@ -14,8 +14,8 @@ RESAMPLES = 10_000
 def patients(folder: Path, files: Sequence[str]) -> dict[str, str]:
     """The patient of each file, from the nearest MANIFEST.csv in the folder or above it; else each file is one.
 
-    The manifest has the columns ``file`` and ``patient``, another one is passed over. A file's row is the one whose path ends as its own does
-    below the folder, or else the one with its name, if there is only one.
+    The manifest has the columns ``file`` and ``patient``; another one is passed over. A file's row is the one whose
+    path ends as its own does below the folder, or else the one with its name, if there is only one.
     """
     folder = folder.resolve()
     rows: list[tuple[str, str]] = []
