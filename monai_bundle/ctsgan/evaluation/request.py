@@ -70,11 +70,9 @@ def completed(request: EvaluateRequest) -> EvaluateRequest:
 
 def settings(reference: Path, out: Path, request: EvaluateRequest) -> dict[str, Any]:
     """What was asked, without the folders' places."""
-    words = ["ctsgan", "evaluate", reference.name, out.name, "--scale", str(request.scale)]
-    if request.paired is None:
-        words += ["--preset", *request.presets]
-    else:
-        words += ["--paired", request.paired.name]
+    name, paired = (path and path.resolve().name for path in (reference, request.paired))
+    words = ["ctsgan", "evaluate", name, out.resolve().name, "--scale", str(request.scale)]
+    words += ["--paired", paired] if paired else ["--preset", *request.presets]
     words += ["--every", str(request.every)] if request.every > 1 else []
     words += ["--limit", str(request.limit)] if request.limit else []
     words += ["--model", request.model] if request.model != "light" else []
@@ -88,7 +86,7 @@ def settings(reference: Path, out: Path, request: EvaluateRequest) -> dict[str, 
         "presets": list(request.presets),
         "every": request.every,
         "limit": request.limit,
-        "reference": reference.name,
-        "paired": request.paired.name if request.paired else None,
+        "reference": name,
+        "paired": paired,
         "command": shlex.join(words),
     }
