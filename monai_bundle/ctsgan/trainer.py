@@ -19,6 +19,7 @@ from torch import nn
 from .data import PatchBatches
 from .errors import CTError
 from .intensity import from_network_range
+from .networks import LightGenerator, grow
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -252,9 +253,10 @@ class Checkpoints:
 def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBatches, trainer: Engine) -> None:
     """Go on from a run's checkpoint, where there is one; else start from another run's averaged weights.
 
-    From ``init_from``, another run's checkpoint or a weight file of the bundle, every tensor of the same name and
-    shape is taken, so that a generator for another scale hands on its body; its own entrance is new, and its exit
-    starts at zero again.
+    ``init_from`` is another run's checkpoint or a weight file of the bundle. From a smaller light generator of the
+    same scale a larger one grows (:func:`ctsgan.networks.grow`). Otherwise every tensor of the same name and shape is
+    taken, so that a generator for another scale hands on its body; its own entrance is new, and its exit starts at
+    zero again.
 
     Args:
         checkpoints: of this run, with ``network``, ``averaged`` and ``trainer`` among its parts.
@@ -278,7 +280,9 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         state = torch.load(init_from, map_location="cpu", weights_only=True)
         state = state.get("averaged", state)
         own = network.state_dict()
-        taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        taken = _grown(state, network) or {
+            name: value for name, value in state.items() if name in own and own[name].shape == value.shape
+        }
         if len(taken) < len(own):
             # a new entrance sends a trained exit noise to amplify; from zero, the body survives the first updates
             taken = {name: value for name, value in taken.items() if not name.startswith("exit.")}
@@ -287,3 +291,13 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         for model in (network, averaged):
             model.load_state_dict(taken, strict=False)
         print(f"{len(taken)} of {len(own)} tensors taken from {init_from}", flush=True)
+
+
+def _grown(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor] | None:
+    """What a light generator begins with where ``state`` is one of its scale, no larger than it; else nothing."""
+    if not isinstance(network, LightGenerator):
+        return None
+    try:
+        return grow(state, network)
+    except (KeyError, ValueError):
+        return None

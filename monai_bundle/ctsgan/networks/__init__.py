@@ -2,9 +2,10 @@
 
 from .discriminator import UNetDiscriminator
 from .fold import fold
+from .grow import grow
 from .interpolate import interpolate
 from .light import LightGenerator
 from .perceptual import VGGFeatures
 from .rrdb import CTsGANGenerator
 
-__all__ = ["CTsGANGenerator", "LightGenerator", "UNetDiscriminator", "VGGFeatures", "fold", "interpolate"]
+__all__ = ["CTsGANGenerator", "LightGenerator", "UNetDiscriminator", "VGGFeatures", "fold", "grow", "interpolate"]

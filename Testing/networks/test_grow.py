@@ -1,0 +1,48 @@
+"""A larger generator that begins as a smaller one."""
+
+import pytest
+import torch
+
+from ctsgan.networks import LightGenerator, grow
+
+
+def trained_light(scale, **size):
+    network = LightGenerator(scale, **size)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.normal_(std=0.1)
+    return network
+
+
+@pytest.mark.parametrize(
+    "size", [{"features": 12, "blocks": 2}, {"features": 8, "blocks": 4}, {"features": 8, "blocks": 2}]
+)
+def test_the_larger_computes_what_the_smaller_does(scale, size, image):
+    small = trained_light(scale, features=8, blocks=2)
+    large = LightGenerator(scale, **size)
+    large.load_state_dict(grow(small.state_dict(), large))
+    with torch.no_grad():
+        torch.testing.assert_close(large(image), small(image), rtol=0, atol=1e-5)
+
+
+def test_every_weight_but_those_behind_a_closed_door_learns_at_once(image):
+    large = LightGenerator(4, features=12, blocks=3)
+    large.load_state_dict(grow(trained_light(4, features=8, blocks=2).state_dict(), large))
+    optimizer = torch.optim.SGD(large.parameters(), 1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        large(image).square().mean().backward()
+        optimizer.step()
+    assert all(weight.grad.abs().sum() > 0 for weight in large.parameters())
+    assert large.exit.weight.grad[:, 8:].abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [((2, 8, 2), (4, 8, 2)), ((4, 12, 2), (4, 8, 2)), ((4, 8, 3), (4, 8, 2))],
+    ids=["another scale", "fewer features", "fewer blocks"],
+)
+def test_what_cannot_hold_the_smaller_is_refused(small, large):
+    (scale, features, blocks), (new_scale, new_features, new_blocks) = small, large
+    with pytest.raises(ValueError, match=r"same scale|has no place"):
+        grow(LightGenerator(scale, features, blocks).state_dict(), LightGenerator(new_scale, new_features, new_blocks))
