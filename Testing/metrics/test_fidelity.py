@@ -6,7 +6,8 @@ import torch
 from monai.metrics.regression import KernelType, compute_ms_ssim
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ctsgan.metrics import TISSUE_RANGES, WINDOWS, body_mask, ms_ssim, psnr, ssim, tissue_errors
+from ctsgan.filters import gaussian_blur
+from ctsgan.metrics import TISSUE_RANGES, WINDOWS, bias, body_mask, inner_body, ms_ssim, psnr, ssim, tissue_errors
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,21 @@ def test_a_patient_who_touches_the_table_is_still_told_from_it(clinical_volume):
     assert found[table].mean() < 0.3
     assert (found & ~alone & ~table).sum() < 0.01 * alone.sum()
     assert (found & alone).sum() > 0.995 * alone.sum()
+
+
+def test_the_inner_body_keeps_its_distance_from_the_outline_in_mm():
+    rows, columns = np.mgrid[:120, :200]
+    body = np.hypot((rows - 60) * 1.0, (columns - 100) * 0.5) < 40
+    radius = np.sqrt(inner_body(body, (1.0, 0.5), 10.0).sum() * 0.5 / np.pi)
+    # to a pixel
+    assert radius == pytest.approx(30, abs=1)
+    # cut off by the field of view, where the patient goes on
+    assert inner_body(np.ones((20, 20), bool), (1.0, 1.0)).all()
+
+
+def test_a_blur_of_the_skin_is_no_bias_within(pair, clinical_volume):
+    reference, spacing = pair[1], tuple(clinical_volume.spacing_mm[1::-1])
+    blurred = gaussian_blur(torch.from_numpy(reference), 1.5, spacing).numpy()
+    body = body_mask(reference)
+    assert bias(blurred, reference, body) < -2
+    assert abs(bias(blurred, reference, inner_body(body, spacing))) < 0.3

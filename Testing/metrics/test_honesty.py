@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from ctsgan.degradation import correlated_noise
 from ctsgan.filters import footprint_mean, gaussian_blur
@@ -17,6 +17,7 @@ from ctsgan.metrics import (
     contradiction,
     d_prime,
     delete_structures,
+    detection,
     digital_phantom,
     disc_ttf,
     draw_lesions,
@@ -154,6 +155,22 @@ def test_area_under_roc_and_d_prime_of_known_distributions():
     assert abs(area - known) < 3 * area_error < 0.06
     assert abs(index - 1.5) < 3 * index_error < 0.3
     assert area_under_roc(present, present)[0] == pytest.approx(0.5)
+
+
+def test_area_under_roc_is_that_of_the_rank_test_ties_included():
+    generator = np.random.default_rng(2)
+    present, absent = np.round(generator.normal(1, 2, 60)), np.round(generator.normal(0, 2, 45))
+    known = stats.mannwhitneyu(present, absent).statistic / (60 * 45)
+    assert area_under_roc(present, absent)[0] == pytest.approx(known)
+
+
+def test_dark_lesions_are_detected_as_bright_ones_are():
+    absent = np.random.default_rng(3).normal(0, 20, 50)
+    bright, dark = detection(30.0, absent + 24, absent), detection(-30.0, -absent - 24, -absent)
+    assert (bright.kept, bright.lost) == (dark.kept, dark.lost) == (50, 0)
+    assert bright.transmission == dark.transmission == pytest.approx(0.8)
+    assert (bright.auc, bright.d_prime) == (dark.auc, dark.d_prime)
+    assert bright.auc == area_under_roc(absent + 24, absent)[0] < 0.95
 
 
 def test_standard_errors_are_the_spread_of_repeated_experiments():

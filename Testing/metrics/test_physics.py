@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
 from ctsgan.degradation import correlated_noise
 from ctsgan.filters import footprint_mean, gaussian_blur
@@ -22,9 +23,11 @@ from ctsgan.metrics import (
     insert_means,
     noise_by_difference,
     noise_power_spectrum,
+    rods_ttf,
     slice_consistency,
     square_regions,
 )
+from ctsgan.metrics.phantom import ring
 
 SPACING = 0.5
 PAIR = (SPACING, SPACING)
@@ -85,6 +88,14 @@ def test_ttf_of_a_known_gaussian_blur_to_2_percent(phantom, sigma_mm):
         assert transfer.f50 == pytest.approx(known_frequency(sigma_mm, 0.5), rel=0.02)
         assert transfer.f10 == pytest.approx(known_frequency(sigma_mm, 0.1), rel=0.02)
         assert transfer.contrast_hu == pytest.approx(rod.hu - 40, rel=0.01)
+
+
+def test_ttf_of_several_faint_rods_together_is_that_of_the_blur():
+    rods = ring(70.0, 25.0, [50.0] * 8)
+    stack = blurred(digital_phantom(SPACING, inserts=rods).image, 0.7) + noisy(16, (1,), 6.0, size=512)
+    transfer = rods_ttf(stack.mean(axis=0), SPACING, rods, 9.0)
+    assert transfer.contrast_hu == pytest.approx(10, rel=0.02)
+    assert transfer.f50 == pytest.approx(known_frequency(0.7, 0.5), rel=0.05)
 
 
 def test_ttf_under_noise_from_the_mean_of_slices_to_5_percent(phantom):
@@ -185,6 +196,23 @@ def test_without_eye_in_white_noise_d_prime_is_the_matched_filter():
     # contrast times the root of the area over the root of the NPS; 1 % of the disc's energy lies beyond 4 cycles/mm
     known = 10 * np.sqrt(np.pi * 2.5**2) / 6
     assert detectability(perfect, white, 5, 10, with_eye=False) == pytest.approx(known, rel=0.02)
+
+
+def test_detectability_is_that_of_a_sum_over_the_plane_with_another_bessel_function():
+    radial = np.linspace(0, 1, 401)
+    transfer = TransferFunction(radial, np.exp(-((radial / 0.4) ** 2)), 10.0, 0.0, 0.0)
+    power = 900 * radial * np.exp(-8 * radial)
+    noise = NoisePowerSpectrum(np.ones((1, 1)), radial, power, 0, 0, 0)
+    axis = np.linspace(-1, 1, 1001)
+    frequency = np.hypot(*np.meshgrid(axis, axis))
+    frequency[500, 500] = 1e-9
+    task = 10 * 2.5 * special.j1(2 * np.pi * 2.5 * frequency) / frequency
+    rho = frequency * np.pi * 475 / (180 * 305 / 360)
+    eye = rho**3 * np.exp(-2 * 3.22 * rho**0.68)
+    seen = (task * np.exp(-((frequency / 0.4) ** 2))) ** 2 * eye**2 * (frequency <= 1)
+    cell = (axis[1] - axis[0]) ** 2
+    known = seen.sum() * cell / np.sqrt((seen * eye**2 * np.interp(frequency, radial, power)).sum() * cell)
+    assert detectability(transfer, noise) == pytest.approx(known, rel=0.005)
 
 
 def test_detectability_grows_with_contrast_and_falls_with_noise_and_blur():

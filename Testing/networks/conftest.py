@@ -8,16 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from ctsgan.evaluation.methods.spandrel_file import import_spandrel
 from ctsgan.networks import CTsGANGenerator, LightGenerator
 
-try:
-    import torchvision  # noqa: F401
-except RuntimeError:
-    # Beside a PyTorch for the CPU, the registry's torchvision cannot load its operators and stops at the first
-    # two that it describes. spandrel imports torchvision and uses neither, so their names are enough.
-    TORCHVISION = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        TORCHVISION.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+import_spandrel()
 
 SCALES = (1, 2, 4)
 

@@ -15,32 +15,33 @@ CANCELLED = 130
 """Exit status after Ctrl-C or a closed standard input, as a shell gives it."""
 
 
-def _leave() -> None:
+def _leave(left_behind: str) -> None:
     """End the process now: a convolution under way would keep an ordinary exit waiting."""
     from .io.output import remove_partials
 
     remove_partials()
-    print("cancelled; nothing was written", file=sys.stderr, flush=True)
+    print(f"cancelled; {left_behind}", file=sys.stderr, flush=True)
     os._exit(CANCELLED)
 
 
-def _watch_stdin() -> None:
+def _watch_stdin(left_behind: str) -> None:
     while True:
         try:
             if not os.read(0, 1):
                 break
         except OSError:
             break
-    _leave()
+    _leave(left_behind)
 
 
-def run_cancellable(work: Callable[[], T], watch_stdin: bool = False) -> T:
+def run_cancellable(work: Callable[[], T], watch_stdin: bool = False, left_behind: str = "nothing was written") -> T:
     """Run ``work`` in a thread and wait for it, so that Ctrl-C is answered at once.
 
     Args:
         work: what to do; its result is returned and its exception raised here.
         watch_stdin: end as well when standard input, a pipe held by the host program, is closed. This goes
             through launchers that do not pass on signals, and ends the work if the host dies.
+        left_behind: what a user is told has become of the work that was done.
     """
     outcome: dict[str, object] = {}
 
@@ -53,14 +54,14 @@ def run_cancellable(work: Callable[[], T], watch_stdin: bool = False) -> T:
     if watch_stdin:
         mode = os.fstat(0).st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-            threading.Thread(target=_watch_stdin, daemon=True).start()
+            threading.Thread(target=_watch_stdin, args=(left_behind,), daemon=True).start()
     worker = threading.Thread(target=target, daemon=True)
     try:
         worker.start()
         while worker.is_alive():
             worker.join(0.1)
     except KeyboardInterrupt:
-        _leave()
+        _leave(left_behind)
     if "error" in outcome:
         raise outcome["error"]  # type: ignore[misc]
     return outcome["result"]  # type: ignore[return-value]

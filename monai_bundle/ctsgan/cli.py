@@ -14,6 +14,9 @@ from .progress import STYLES, progress_display
 DEGRADATIONS = ("area", "portable", "bicubic", "scanner", "paper")
 """``ctsgan.degradation.PRESETS``, here so that ``--help`` need not load PyTorch."""
 
+SCORES = ("fidelity", "perception", "physics", "honesty", "cost")
+"""``ctsgan.evaluation.scores.GROUPS``, here for the same reason."""
+
 
 def _fidelity(text: str) -> float | None:
     if text == "off":
@@ -108,6 +111,32 @@ def build_parser() -> argparse.ArgumentParser:
     _add_request_options(info)
     info.set_defaults(run=_info)
 
+    evaluate = commands.add_parser("evaluate", help="measure our models beside what people would pick instead")
+    evaluate.add_argument("reference", type=Path, nargs="?", metavar="REFERENCE_DIR", help="folder of CT volumes in HU")
+    evaluate.add_argument("output", type=Path, nargs="?", metavar="OUT", help="folder for the report; resumes in it")
+    what = evaluate.add_argument_group("what to do")
+    what.add_argument(
+        "--scale", type=int, choices=(1, 2, 4), help="of the comparison (default 4, or what the pairs say)"
+    )
+    what.add_argument(
+        "--preset", nargs="+", choices=DEGRADATIONS, help="what makes the low-quality slices (default the protocols)"
+    )
+    what.add_argument("--paired", type=Path, metavar="LOW_DIR", help="measured low-quality volumes of the same names")
+    what.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="some of the methods, or model files that spandrel reads"
+    )
+    what.add_argument("--model", default="light", help="ours, see `ctsgan models` (default light)")
+    what.add_argument("--scores", nargs="+", choices=SCORES, default=SCORES, help="what to measure (default all)")
+    what.add_argument("--every", type=_positive, default=1, metavar="N", help="take every n-th slice of a volume")
+    what.add_argument("--limit", type=_positive, metavar="N", help="at most so many slices in all, evenly spread")
+    what.add_argument(
+        "--get-peers", action="store_true", help="download the weights of others that are not there, with licences"
+    )
+    how = evaluate.add_argument_group("how to do it")
+    how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+    how.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
+    evaluate.set_defaults(run=_evaluate)
+
     models = commands.add_parser("models", help="list the models with size, scales, licence and measured quality")
     models.set_defaults(run=_models)
     return parser
@@ -135,10 +164,10 @@ def _request(arguments: argparse.Namespace):
     )
 
 
-def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace, **options: str) -> int:
     from .cancel import run_cancellable
 
-    return run_cancellable(lambda: work(arguments), watch_stdin=arguments.progress == "slicer")
+    return run_cancellable(lambda: work(arguments), watch_stdin=arguments.progress == "slicer", **options)
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
@@ -246,6 +275,51 @@ def _info(arguments: argparse.Namespace) -> int:
 def _grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> str:
     slices, rows, columns = shape
     return f"{columns} x {rows} x {slices} voxels of {' x '.join(f'{mm:.4g}' for mm in spacing_mm)} mm"
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.reference is None and not arguments.get_peers:
+        raise CTError("name a folder of CT volumes and one for the report, or ask for --get-peers alone")
+    if arguments.reference is not None and arguments.output is None:
+        raise CTError(f"name a folder for the report of {arguments.reference}, after it")
+    return _cancellable(
+        _evaluate_folder, arguments, left_behind="what was measured is kept, and the same command goes on from there"
+    )
+
+
+def _evaluate_folder(arguments: argparse.Namespace) -> int:
+    if arguments.get_peers:
+        _get_peers(arguments)
+    if arguments.reference is None:
+        return 0
+    from .evaluation.request import EvaluateRequest
+    from .evaluation.run import evaluate_and_show
+
+    request = EvaluateRequest(
+        scale=arguments.scale,
+        presets=arguments.preset,
+        methods=arguments.methods,
+        paired=arguments.paired,
+        limit=arguments.limit,
+        every=arguments.every,
+        model=arguments.model,
+        groups=arguments.scores,
+        threads=arguments.threads,
+    )
+    print(evaluate_and_show(arguments.reference, arguments.output, request, arguments.progress))
+    return 0
+
+
+def _get_peers(arguments: argparse.Namespace) -> None:
+    """Failures end the command only where nothing else is asked of it; else the report names what is missing."""
+    with progress_display(arguments.progress, "weights of others", unit="file") as progress:
+        from .evaluation.methods.download import obtain_all
+
+        failed = obtain_all(progress, _notice)
+    for sentence in failed:
+        _notice(sentence)
+    if failed and arguments.reference is None:
+        raise CTError(f"{len(failed)} files could not be downloaded; try again when they can be reached")
 
 
 def _models(arguments: argparse.Namespace) -> int:

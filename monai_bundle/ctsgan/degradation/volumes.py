@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,8 @@ def degraded_shape(volume: Volume, factor: int) -> tuple[int, int, int]:
     return slices, rows // factor, columns // factor
 
 
-def degrade_volume(volume: Volume, chain: Chain, seed: int = 0, progress: Progress | None = None) -> Volume:
-    """A volume as the chain leaves it, in the same place, with pixels ``chain.factor`` times as wide.
+def degrade_slices(volume: Volume, chain: Chain, seed: int, indices: Iterable[int]) -> Iterator[np.ndarray]:
+    """Slices of a volume as the chain leaves them, one after the other; which others are asked for changes nothing.
 
     Values are taken within [-1024, 3071] HU. Rows and columns at the end that fill no whole new pixel are left out.
     What the chain holds for a volume is drawn from ``seed``, what it draws for slice k from ``seed`` and k; slices
@@ -61,6 +61,32 @@ def degrade_volume(volume: Volume, chain: Chain, seed: int = 0, progress: Progre
         volume: HU.
         chain: see :class:`Chain`.
         seed: 0 or more.
+        indices: of the slices.
+
+    Yields:
+        Whole HU, int16, (rows, columns).
+
+    Raises:
+        CTError: if a slice is smaller than a new pixel.
+    """
+    _, rows, columns = degraded_shape(volume, chain.factor)
+    whole = volume.voxels[:, : rows * chain.factor, : columns * chain.factor]
+    column_mm, row_mm, distance_mm = (float(mm) for mm in volume.spacing_mm)
+    _draw_from(chain, seed)
+    chain.randomize()
+    for index in indices:
+        _draw_from(chain, seed, index)
+        chain.randomize_slice()
+        image = chain.slice_at(whole, index, distance_mm)
+        yield chain(image, (row_mm, column_mm), randomize=False)[0].numpy().astype(np.int16)
+
+
+def degrade_volume(volume: Volume, chain: Chain, seed: int = 0, progress: Progress | None = None) -> Volume:
+    """A volume as :func:`degrade_slices` leaves its slices, in the same place, with pixels ``chain.factor`` times as
+    wide.
+
+    Args:
+        volume, chain, seed: as there.
         progress: told after each slice.
 
     Returns:
@@ -69,19 +95,11 @@ def degrade_volume(volume: Volume, chain: Chain, seed: int = 0, progress: Progre
     Raises:
         CTError: if a slice is smaller than a new pixel.
     """
-    count, rows, columns = degraded_shape(volume, chain.factor)
-    whole = volume.voxels[:, : rows * chain.factor, : columns * chain.factor]
-    column_mm, row_mm, distance_mm = (float(mm) for mm in volume.spacing_mm)
-    voxels = np.empty((count, rows, columns), np.int16)
-    _draw_from(chain, seed)
-    chain.randomize()
-    for index in range(count):
-        _draw_from(chain, seed, index)
-        chain.randomize_slice()
-        image = chain.slice_at(whole, index, distance_mm)
-        voxels[index] = chain(image, (row_mm, column_mm), randomize=False)[0].numpy()
+    voxels = np.empty(degraded_shape(volume, chain.factor), np.int16)
+    for index, image in enumerate(degrade_slices(volume, chain, seed, range(len(voxels)))):
+        voxels[index] = image
         if progress:
-            progress(index + 1, count)
+            progress(index + 1, len(voxels))
     return volume.upscaled(voxels, 1 / chain.factor)
 
 

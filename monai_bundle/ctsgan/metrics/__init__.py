@@ -14,29 +14,19 @@ from .fidelity import (
     TissueError,
     bias,
     body_mask,
+    inner_body,
     ms_ssim,
     psnr,
     rmse,
     ssim,
     tissue_errors,
 )
-from .honesty import (
-    BACKGROUNDS,
-    Detection,
-    Honesty,
-    Lesion,
-    area_under_roc,
-    contradiction,
-    d_prime,
-    delete_structures,
-    draw_lesions,
-    find_structures,
-    hallucination_test,
-    insert_lesions,
-    invented_blobs,
-    read_contrasts,
-    uniform_places,
-)
+from .honesty.detector import detector_map, peaks, read_contrasts
+from .honesty.hallucination import Honesty, contradiction, hallucination_test
+from .honesty.invented import explained_contrasts, invented_blobs, unexplained_contrast
+from .honesty.lesions import BACKGROUNDS, Lesion, draw_lesions, insert_lesions, uniform_places
+from .honesty.roc import Detection, area_under_roc, d_prime, detection
+from .honesty.structures import delete_structures, find_structures
 from .noise import (
     NoisePowerSpectrum,
     SliceConsistency,
@@ -50,7 +40,7 @@ from .perception import body_centre, fid_vgg, niqe, niqe_of_picture, st_lpips, v
 from .phantom import LOW_CONTRAST_RODS, MATERIAL_RODS, Insert, Phantom, digital_phantom
 from .placement import subpixel_shift
 from .regions import TISSUES, Disc, find_disc
-from .resolution import TransferFunction, disc_ttf, edge_mtf
+from .resolution import TransferFunction, disc_ttf, edge_mtf, rods_ttf
 
 __all__ = [
     "BACKGROUNDS",
@@ -78,11 +68,14 @@ __all__ = [
     "d_prime",
     "delete_structures",
     "detectability",
+    "detection",
+    "detector_map",
     "digital_phantom",
     "disc_spectrum",
     "disc_ttf",
     "draw_lesions",
     "edge_mtf",
+    "explained_contrasts",
     "eye_filter",
     "fid_vgg",
     "find_disc",
@@ -90,6 +83,7 @@ __all__ = [
     "global_noise",
     "hallucination_test",
     "hu_linearity",
+    "inner_body",
     "insert_lesions",
     "insert_means",
     "invented_blobs",
@@ -98,15 +92,18 @@ __all__ = [
     "niqe_of_picture",
     "noise_by_difference",
     "noise_power_spectrum",
+    "peaks",
     "psnr",
     "read_contrasts",
     "rmse",
+    "rods_ttf",
     "slice_consistency",
     "square_regions",
     "ssim",
     "st_lpips",
     "subpixel_shift",
     "tissue_errors",
+    "unexplained_contrast",
     "uniform_places",
     "vgg_features",
 ]

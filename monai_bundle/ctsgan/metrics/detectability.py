@@ -1,7 +1,7 @@
 """Whether an observer would see it, from transfer function and noise; and whether HU are true.
 
-Samei et al., AAPM Report 233 (TG-233), 2019, section on task-based performance; ICRU Report 54, 1996, for the
-non-prewhitening observer; eye filter of Saunders and Samei, Medical Physics 33, 2006, in the form of TG-233.
+Samei et al., AAPM Report 233 (TG-233), 2019, task-based performance; ICRU Report 54, 1996, for the non-prewhitening
+observer. The eye filter is that of the open program actilib, which follows TG-233; the report itself was not at hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .phantom import Insert
 from .resolution import TransferFunction
 
 DISTANCE_MM = 475.0
-"""From the eye to the display."""
+"""From the eye to the display; a choice, as is the magnification: d' of two methods compare only at the same ones."""
 
 MAGNIFICATION = 305.0 / 360.0
 """Millimetres on the display for one in the patient: a field of view of 360 mm shown 305 mm wide."""
@@ -25,7 +25,7 @@ MAGNIFICATION = 305.0 / 360.0
 def eye_filter(
     frequency: np.ndarray, distance_mm: float = DISTANCE_MM, magnification: float = MAGNIFICATION
 ) -> np.ndarray:
-    """Response of the eye, highest value 1: E = |rho^1.5 exp(-3.22 rho^0.68)|^2, as TG-233 has it.
+    """Response of the eye, highest value 1: E = |rho^1.5 exp(-3.22 rho^0.68)|^2 (as in actilib, after TG-233).
 
     Args:
         frequency: cycles/mm in the patient, any shape; rho = f pi distance / (180 magnification) is per degree.

@@ -41,15 +41,16 @@ class Phantom:
     background_hu: float
 
 
-def _ring(radius_mm: float, diameter_mm: float, values_hu: Sequence[float]) -> list[Insert]:
+def ring(radius_mm: float, diameter_mm: float, values_hu: Sequence[float]) -> tuple[Insert, ...]:
+    """Rods evenly spaced on a circle around the middle, the first at the top."""
     angles = np.pi / 2.0 + 2.0 * np.pi * np.arange(len(values_hu)) / len(values_hu)
-    return [
+    return tuple(
         Insert(float(-radius_mm * np.sin(angle)), float(radius_mm * np.cos(angle)), diameter_mm, hu)
         for angle, hu in zip(angles, values_hu, strict=True)
-    ]
+    )
 
 
-MATERIAL_RODS = tuple(_ring(70.0, 25.0, (-1000.0, -95.0, 0.0, 120.0, 955.0)))
+MATERIAL_RODS = ring(70.0, 25.0, (-1000.0, -95.0, 0.0, 120.0, 955.0))
 """Air, polyethylene, water, acrylic and bone as in module 1 of the ACR CT accreditation phantom, 25 mm wide."""
 
 LOW_CONTRAST_RODS = tuple(

@@ -15,8 +15,8 @@ TISSUES = {
     "liver": (90.0, 140.0),
     "bone": (150.0, 1000.0),
 }
-"""Mean HU (lowest, highest) of a region in each tissue; liver and muscle as in contrast-enhanced CT, where the
-ranges of Kalender's Computed Tomography (3rd edition, fig. 1.12) are shifted apart."""
+"""Mean HU (lowest, highest) of a region in each tissue, by which regions are found: a choice within what textbooks
+give, liver and muscle apart as in contrast-enhanced CT. Nothing is measured against these limits."""
 
 
 def distance_mm(shape: Sequence[int], spacing_mm: Sequence[float], row: float, column: float) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Our models and what people would pick instead, side by side on the same CT."""

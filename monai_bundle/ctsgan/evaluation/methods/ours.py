@@ -1,0 +1,40 @@
+"""The shipped models with the default settings of ``ctsgan enhance``, at each strength that has weights."""
+
+from __future__ import annotations
+
+import json
+
+from ...enhancement import Settings, enhance_slices
+from ...models import STRENGTHS, catalogue, load_generator, scales, weight_files
+from .method import Enhance, Method
+
+
+def methods(model: str) -> dict[str, Method]:
+    """``ctsgan MODEL`` at low strength, and ``ctsgan MODEL high`` and ``medium`` where the catalogue has the weights.
+
+    Raises:
+        CTError: if there is no such model.
+    """
+    both = tuple(
+        scale for scale in scales(model) if "high" in catalogue()["models"][model]["scales"][str(scale)]["weights"]
+    )
+    offered = {"low": scales(model), "medium": both, "high": both}
+    return {
+        f"ctsgan {model}" + ("" if strength == "low" else f" {strength}"): _method(model, strength, offered[strength])
+        for strength in STRENGTHS
+        if offered[strength]
+    }
+
+
+def _method(model: str, strength: str, offered: tuple[int, ...]) -> Method:
+    entry = catalogue()["models"][model]
+
+    def prepare(scale: int, preset: str) -> Enhance:
+        network = load_generator(model, scale, strength)
+        return lambda low, spacing_mm: enhance_slices(low[None], spacing_mm, network)[0]
+
+    def identity(scale: int, preset: str) -> str:
+        weights = " ".join(file["sha256"][:16] for file in weight_files(model, scale, STRENGTHS[strength]))
+        return f"{weights} {json.dumps(entry['arguments'])} {strength} fidelity {Settings().fidelity_mm}"
+
+    return Method(scales=offered, prepare=prepare, identity=identity, licence=entry["licence"], ours=True)
