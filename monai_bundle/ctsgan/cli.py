@@ -62,7 +62,7 @@ def _add_request_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--model", default="light", help="see `ctsgan models` (default light)")
     what.add_argument("--strength", default="low", metavar="low|medium|high|0..1", help="restoration strength")
     what.add_argument(
-        "--fidelity", type=_fidelity, default="10", metavar="MM|off", help="regions wider than this keep their mean HU"
+        "--fidelity", type=_fidelity, default="5", metavar="MM|off", help="regions wider than this keep their mean HU"
     )
     what.add_argument("--roi", metavar="I0:I1,J0:J1,K0:K1", help="only these columns, rows and slices (voxels)")
     _add_reading_options(what)

@@ -29,7 +29,7 @@ SMALLEST_TILE = 64
 LARGEST_BODY = 512
 """Edge in pixels of the features of the network's body above which tiles are used."""
 
-FIDELITY_MM = 10.0
+FIDELITY_MM = 5.0
 """Default full width at half maximum of the low-pass that holds regional means."""
 
 Progress = Callable[[int, int], None]

@@ -1,0 +1,99 @@
+"""The fidelity step: errors of regions are mended, and blur that was undone stays undone."""
+
+import numpy as np
+import pytest
+import torch
+
+from ctsgan import reconstruction
+from ctsgan.cli import build_parser
+from ctsgan.enhancement import FIDELITY_MM
+from ctsgan.filters import filter_separable, footprint_mean, gaussian_blur, gaussian_taps
+from ctsgan.metrics import body_mask
+from ctsgan.reconstruction import fidelity_margin, restore_means
+
+SCALE = 2
+
+
+@pytest.fixture(scope="module")
+def truth(clinical_volume):
+    """A sharp slice (1, 1, H, W) in HU, its body and its spacing in mm."""
+    hu = clinical_volume.voxels[9].astype(np.float32).clip(-1024, 3071)
+    spacing = tuple(float(mm) for mm in clinical_volume.spacing_mm[1::-1])
+    return torch.from_numpy(hu)[None, None], torch.from_numpy(body_mask(hu)), spacing
+
+
+def seen_by_a_scanner(sharp, spacing, blur_pixels, noise_hu=12.0):
+    blurred = gaussian_blur(sharp, blur_pixels * SCALE * spacing[0], spacing) if blur_pixels else sharp
+    low = footprint_mean(blurred, SCALE)
+    return low + noise_hu * torch.randn(low.shape, generator=torch.Generator().manual_seed(0))
+
+
+def moved(output, measured, spacing, width=FIDELITY_MM):
+    """What the step adds to an output, HU."""
+    coarse = tuple(SCALE * mm for mm in spacing)
+    return (restore_means(output, measured, torch.ones_like(measured), SCALE, width, coarse) - output)[0, 0]
+
+
+def test_the_command_line_has_the_same_default():
+    assert build_parser().parse_args(["enhance", "in", "out"]).fidelity == FIDELITY_MM
+
+
+@pytest.mark.parametrize("blur", [0.0, 0.4, 0.6, 0.9])
+def test_the_truth_is_hardly_moved_however_blurred_the_input(truth, blur):
+    sharp, body, spacing = truth
+    change = moved(sharp, seen_by_a_scanner(sharp, spacing, blur, noise_hu=0.0), spacing)[body]
+    assert change.abs().quantile(0.95) < 8.0
+    assert abs(change.mean()) < 0.7
+
+
+def test_without_that_edges_would_be_blurred_again(truth, monkeypatch):
+    sharp, body, spacing = truth
+    measured = seen_by_a_scanner(sharp, spacing, 0.6, noise_hu=0.0)
+    own = moved(sharp, measured, spacing)[body].square().mean().sqrt()
+    monkeypatch.setattr(reconstruction, "undone_blur", lambda difference, *_: torch.zeros_like(difference))
+    assert moved(sharp, measured, spacing)[body].square().mean().sqrt() > 3 * own
+
+
+@pytest.mark.parametrize("blur", [0.0, 0.6])
+def test_an_offset_and_a_lost_lesion_come_back(truth, blur):
+    sharp, body, spacing = truth
+    assert moved(sharp - 5.0, seen_by_a_scanner(sharp, spacing, blur), spacing)[body].mean() == pytest.approx(
+        5, abs=0.3
+    )
+    rows, columns = (torch.arange(size) * mm for size, mm in zip(sharp.shape[2:], spacing, strict=True))
+    middle = body.nonzero().double().mean(dim=0) * torch.tensor(spacing)
+    lesion = (torch.hypot(rows[:, None] - middle[0], columns[None] - middle[1]) < 5.0).float()
+    with_lesion, without = (
+        moved(sharp, seen_by_a_scanner(sharp + contrast * lesion, spacing, blur), spacing) for contrast in (20.0, 0.0)
+    )
+    returned = ((with_lesion - without) * lesion).sum() / (20.0 * lesion.sum())
+    assert returned > 0.5
+
+
+def test_fine_noise_stays_removed(truth):
+    sharp, body, spacing = truth
+    noise = moved(sharp, seen_by_a_scanner(sharp, spacing, 0.0), spacing)[body]
+    assert noise.std() < 12.0 / 2
+
+
+def test_nothing_beyond_the_margin_takes_part(truth):
+    sharp, _, spacing = truth
+    measured = seen_by_a_scanner(sharp, spacing, 0.6)
+    margin = fidelity_margin(FIDELITY_MM, tuple(SCALE * mm for mm in spacing))
+    changed = measured.clone()
+    changed[..., :20, :] += 100.0
+    difference = (moved(sharp, changed, spacing) - moved(sharp, measured, spacing)).abs().amax(dim=1)
+    assert difference[: 2 * 20].min() > 0
+    assert difference[SCALE * (20 + margin + 1) :].max() == 0
+
+
+def test_the_blur_is_found_where_it_is(truth):
+    """What is put down to blur is the blur: the difference that is left has no edges."""
+    sharp, body, spacing = truth
+    coarse = tuple(SCALE * mm for mm in spacing)
+    mean = footprint_mean(sharp, SCALE)
+    taps = gaussian_taps(0.6)
+    difference = filter_separable(mean, taps, taps) - mean
+    found = reconstruction.undone_blur(difference, mean, torch.ones_like(mean), coarse)
+    inside = footprint_mean(body.float()[None, None], SCALE) > 0.5
+    assert (difference - found)[inside].std() < 0.35 * difference[inside].std()
