@@ -23,8 +23,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ctsgan.enhancement import FIDELITY_MM, Settings, enhance_slices
-from ctsgan.evaluation.pairs import Pair, find_sources
+from ctsgan.evaluation.pairs import Pair
 from ctsgan.evaluation.scores import score
+from ctsgan.evaluation.sources import find_sources
 from ctsgan.evaluation.statistics import bootstrap, patient_means
 from ctsgan.networks import CTsGANGenerator, VGGFeatures
 from ctsgan.paths import bundle_root
