@@ -6,7 +6,10 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 
-.PHONY: install data enhance test lint clean
+# Each host has an environment of its own: their requirements exclude one another's.
+HOSTS = .hosts
+
+.PHONY: install data enhance test hosts test-hosts lint clean
 
 install: $(INSTALLED)
 
@@ -32,6 +35,21 @@ enhance: data
 
 test: data
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+$(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
+$(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt
+$(HOSTS)/%/.installed: constraints.txt
+	$(PYTHON) -m venv $(HOSTS)/$*
+	$(HOSTS)/$*/bin/python -m pip install --quiet --upgrade pip
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(HOSTS)/$*/bin/python -m pip install --quiet \
+	    --requirement $(filter %requirements.txt,$^)
+	touch $@
+
+hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed
+
+# MONAI Label and MONAI Deploy for real: a server that is called, an application that is run.
+test-hosts: data hosts
+	$(BIN)/python -m pytest -q Testing/hosts
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
