@@ -13,11 +13,14 @@ from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.utils.others.generic import device_list, device_map
 
 from ctsgan.errors import CTError
-from ctsgan.models import STRENGTHS
+from ctsgan.io.files import SUFFIXES, split_suffix
+from ctsgan.models import STRENGTHS, catalogue, scales
 from ctsgan.progress import LogProgress
 from ctsgan.workflow import Request, enhance_file
 
 NAME = "ct_enhance"
+
+MODEL = "light"
 
 EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".mha")
 """One file each, as an answer over HTTP must be; the first where the request names none."""
@@ -37,8 +40,7 @@ class EnhanceTask(InferTask):
     """
 
     def __init__(self) -> None:
-        # texts, of which clients show a list and take the first
-        config = {"scale": ["2", "1", "4"], "strength": list(STRENGTHS), "device": device_list()}
+        config = {"scale": _scales(), "strength": _strengths(), "device": device_list()}
         super().__init__(
             type=InferType.OTHERS,
             labels=None,
@@ -59,13 +61,36 @@ class EnhanceTask(InferTask):
         try:
             target = Path(tempfile.gettempdir()) / f"{NAME}-{uuid.uuid4().hex}{_extension(request)}"
             with LogProgress(NAME, "slice") as progress:
-                report = enhance_file(Path(request["image"]), target, _request(request), progress)
+                report = enhance_file(_source(request), target, _request(request), progress)
         except CTError as error:
             logger.warning("%s: %s", NAME, error)
             raise HTTPException(UNPROCESSABLE, str(error)) from None
         facts = {"shape": report.shape, "spacing_mm": report.spacing_mm, "compute_s": round(report.compute_s, 2)}
         logger.info("%s: %s", NAME, facts)
         return str(target), facts
+
+
+def _scales() -> list[str]:
+    """What is offered, as the texts that clients show in a list; they start with the first."""
+    return sorted(map(str, scales(MODEL)), key=lambda scale: scale != "2")
+
+
+def _strengths() -> list[str]:
+    """The names of strengths; all but low need weights of the second stage."""
+    offered = catalogue()["models"][MODEL]["scales"].values()
+    complete = all("high" in entry["weights"] for entry in offered)
+    return [name for name, value in STRENGTHS.items() if complete or value == 0.0]
+
+
+def _source(request: dict[str, Any]) -> Path:
+    source = Path(request["image"])
+    # MONAI Label holds pydicom at a version that ctsgan's DICOM cannot use
+    if split_suffix(source)[1] not in SUFFIXES:
+        raise CTError(
+            f"{source.name} is not one of {', '.join(SUFFIXES)}; give DICOM through a DICOMweb server, of which MONAI "
+            "Label makes NIfTI"
+        )
+    return source
 
 
 def _extension(request: dict[str, Any]) -> str:
@@ -82,4 +107,4 @@ def _request(request: dict[str, Any]) -> Request:
     device = str(request.get("device", "auto"))
     # MONAI Label offers GPUs by the names of their makers
     device = device_map().get(device, device)
-    return Request(scale=int(scale), strength=request.get("strength", "low"), device=device)
+    return Request(model=MODEL, scale=int(scale), strength=request.get("strength", "low"), device=device)
