@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +10,7 @@ import pytest
 from ctsgan.dicom import read_series
 from ctsgan.volume import Volume
 from dicom.ct_series import cut_slices, store_series
-
-ROOT = Path(__file__).resolve().parents[2]
-
-ENVIRONMENTS = Path(os.environ.get("CTSGAN_HOSTS", ROOT / ".hosts"))
-"""Where the Makefile puts an environment for each host."""
+from hosts.environments import ENVIRONMENTS, process_environment
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +27,8 @@ def host_python() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def host_environment() -> dict[str, str]:
-    """Of a host's process: this checkout's bundle, one thread, and nothing of the test's own Python."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VIRTUAL_ENV", "COV_", "PYTHON"))}
-    return {**kept, "PYTHONPATH": str(ROOT / "monai_bundle"), "OMP_NUM_THREADS": "1"}
+    """Of a host's process; one thread."""
+    return {**process_environment(), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session")

@@ -86,3 +86,10 @@ def _wait_for(server: Server, process: subprocess.Popen) -> None:
             return
         time.sleep(0.5)
     pytest.fail(f"the server did not start:\n{(server.folder / 'output.txt').read_text()[-3000:]}")
+
+
+def curl(server: Server, path: str, output: Path, parameters: dict, *options: str) -> int:
+    """POST to the server as its users do from a shell; gives the HTTP status."""
+    command = ["curl", "--silent", "--show-error", "--output", output, "--write-out", "%{http_code}"]
+    command += ["--request", "POST", "--form", f"params={json.dumps(parameters)}", *options, server.url + path]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout)

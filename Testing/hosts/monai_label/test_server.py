@@ -13,14 +13,7 @@ import SimpleITK
 from ctsgan.cli import main
 from ctsgan.io.files import read_volume
 from ctsgan.models import scales
-from hosts.monai_label.server import Server, started
-
-
-def curl(server: Server, path: str, output: Path, parameters: dict, *options: str) -> int:
-    """POST to the server as its users do from a shell; gives the HTTP status."""
-    command = ["curl", "--silent", "--show-error", "--output", output, "--write-out", "%{http_code}"]
-    command += ["--request", "POST", "--form", f"params={json.dumps(parameters)}", *options, server.url + path]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout)
+from hosts.monai_label.server import Server, curl, started
 
 
 def by_slicers_client(server: Server, call: str, **values: object) -> str:
