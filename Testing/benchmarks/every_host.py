@@ -19,19 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ctsgan.geometry import outer_corners
 from ctsgan.io.files import read_volume, write_volume
 from ctsgan.volume import Volume
 from dicom.validators import errors
 from hosts.environments import ENVIRONMENTS, ROOT, process_environment
 from hosts.monai_label.server import curl, started
-
-
-def corner_error_mm(volume: Volume, expected: Volume) -> float:
-    """The largest distance between the same corners of two grids of one size."""
-    slices, rows, columns = (size - 0.5 for size in expected.voxels.shape)
-    corners = [[i, j, k, 1.0] for i in (-0.5, columns) for j in (-0.5, rows) for k in (-0.5, slices)]
-    moved = (volume.affine - expected.affine) @ np.array(corners).T
-    return float(np.linalg.norm(moved[:3], axis=0).max())
 
 
 def timed(command: list[object], **options: object) -> float:
@@ -44,7 +37,8 @@ def timed(command: list[object], **options: object) -> float:
 def row(host: str, result: Volume, expected: Volume, seconds: float, found: str) -> str:
     difference = np.abs(result.voxels.astype(int) - expected.voxels).max()
     rate = len(expected.voxels) / seconds
-    error = corner_error_mm(result, expected)
+    corners, wanted = (outer_corners(volume.affine, volume.voxels.shape) for volume in (result, expected))
+    error = np.linalg.norm(corners - wanted, axis=1).max()
     return f"| {host} | {difference} | {error:.4f} | {found} | {seconds:.1f} s, {rate:.2f} slices/s |"
 
 
