@@ -22,21 +22,33 @@ class WindowedL1Loss(nn.Module):
     Between two soft tissues lie 20 HU, between bone and air 2000: without the second term the network
     spends itself on the latter.
 
+    The best answer to an absolute error is the median of what could be there, and in noise the median of "a faint
+    lesion or none" is none. ``quadratic_hu`` makes the error quadratic where it is small (Huber's loss), which asks
+    for the mean.
+
     Args:
         window_hu: lower and upper end of the window in HU.
         window_weight: weight of the windowed term.
+        quadratic_hu: the error e in HU up to which it counts as e^2 / (2 quadratic_hu), and beyond as
+            e - quadratic_hu / 2.
     """
 
-    def __init__(self, window_hu: tuple[float, float] = (-160.0, 240.0), window_weight: float = 0.5) -> None:
+    def __init__(
+        self,
+        window_hu: tuple[float, float] = (-160.0, 240.0),
+        window_weight: float = 0.5,
+        quadratic_hu: float = 0.0,
+    ) -> None:
         super().__init__()
         self.window_hu = tuple(window_hu)
         self.window_weight = window_weight
+        self.quadratic_hu = quadratic_hu
 
     def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        prediction, target = prediction.float(), target.float()
-        wide = (prediction - target).abs().mean() * HU_STEPS
-        prediction, target = (from_network_range(x).clamp(*self.window_hu) for x in (prediction, target))
-        return wide + self.window_weight * (prediction - target).abs().mean()
+        prediction, target = (from_network_range(image.float()) for image in (prediction, target))
+        wide = F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu)
+        prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
+        return wide + self.window_weight * F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu)
 
 
 class PerceptualLoss(nn.Module):
