@@ -169,13 +169,17 @@ class RelativisticAverageLoss(nn.Module):
 class GeneratorLoss(nn.Module):
     """All that the generator is held to in the second stage.
 
-    L_G = L_1 + lambda L_percep + eta L_v + gamma L_RaGAN
+    L_G = kappa L_1 + lambda L_percep + eta L_v + gamma L_RaGAN
+
+    CTsGAN has kappa = 1, lambda = 1e-2, eta = 2e-2 and gamma = 2 for images in [0, 1]. Here L_1 and L_v are in HU and
+    L_percep is in percent, and an HU is 1 / 4096 of the range: with kappa = 1 the other terms would hardly be felt.
 
     Args:
         pixel: L_1, of prediction and target.
         perceptual: L_percep, of prediction and target.
         voxel: L_v, of prediction and target.
         adversarial: L_RaGAN, of the logits of what should look more real and of what should look less so.
+        pixel_weight: kappa.
         perceptual_weight: lambda.
         voxel_weight: eta.
         adversarial_weight: gamma.
@@ -189,13 +193,15 @@ class GeneratorLoss(nn.Module):
         perceptual: nn.Module,
         voxel: nn.Module,
         adversarial: nn.Module,
-        perceptual_weight: float = 1e-2,
-        voxel_weight: float = 2e-2,
+        pixel_weight: float = 0.1,
+        perceptual_weight: float = 2e-2,
+        voxel_weight: float = 0.1,
         adversarial_weight: float = 2.0,
         unsharp_amount: float = 0.0,
     ) -> None:
         super().__init__()
         self.pixel, self.perceptual, self.voxel, self.adversarial = pixel, perceptual, voxel, adversarial
+        self.pixel_weight = pixel_weight
         self.perceptual_weight = perceptual_weight
         self.voxel_weight = voxel_weight
         self.adversarial_weight = adversarial_weight
@@ -220,7 +226,7 @@ class GeneratorLoss(nn.Module):
             "adversarial": self.adversarial(fake_logits, real_logits),
         }
         total = (
-            parts["pixel"]
+            self.pixel_weight * parts["pixel"]
             + self.perceptual_weight * parts["perceptual"]
             + self.voxel_weight * parts["voxel"]
             + self.adversarial_weight * parts["adversarial"]
