@@ -83,10 +83,7 @@ class EnhanceRun:
     def cancel(self) -> None:
         """End the run at once and leave the scene as it is."""
         self._process.cancel()
-        # a worker that ended just before has a result that nobody wants any more
-        if self._outcome is None:
-            self._outcome = Outcome("cancelled", "", 0)
-            self._process.close()
+        self.poll()
 
     def _take_result(self) -> None:
         result = slicer.vtkMRMLScalarVolumeNode()
