@@ -24,7 +24,7 @@ def region_text(volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vt
         ValueError: if the region lies outside the volume.
     """
     size = np.array(volume_node.GetImageData().GetDimensions())
-    touched = np.floor(_indices(volume_node, _points(roi_node)) + 0.5)
+    touched = np.floor(_indices(volume_node, roi_node, _points(roi_node)) + 0.5)
     first = np.maximum(touched.min(axis=0), 0).astype(int)
     stop = np.minimum(touched.max(axis=0) + 1, size).astype(int)
     if np.any(first >= stop):
@@ -37,19 +37,22 @@ def region_text(volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vt
 
 
 def _points(roi_node: slicer.vtkMRMLMarkupsROINode) -> np.ndarray:
-    """Points all over the region in world mm, shape (points, 3)."""
-    size = np.zeros(3)
-    roi_node.GetSizeWorld(size)
-    to_world = slicer.util.arrayFromVTKMatrix(roi_node.GetObjectToWorldMatrix())
+    """Points all over the region in mm of its own parent transform, shape (points, 3)."""
+    size = np.array(roi_node.GetSize())
+    to_parent = slicer.util.arrayFromVTKMatrix(roi_node.GetObjectToNodeMatrix())
     unit = np.array(list(itertools.product(np.linspace(-0.5, 0.5, STEPS), repeat=3)))
-    return unit * size @ to_world[:3, :3].T + to_world[:3, 3]
+    return unit * size @ to_parent[:3, :3].T + to_parent[:3, 3]
 
 
-def _indices(volume_node: slicer.vtkMRMLScalarVolumeNode, points: np.ndarray) -> np.ndarray:
-    """Points in world mm as (i, j, k) of the volume, shape (points, 3)."""
-    from_world = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, volume_node.GetParentTransformNode(), from_world)
-    local = np.array([from_world.TransformPoint(point) for point in points])
+def _indices(
+    volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vtkMRMLMarkupsROINode, points: np.ndarray
+) -> np.ndarray:
+    """Points of the region as (i, j, k) of the volume, shape (points, 3)."""
+    between = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
+        roi_node.GetParentTransformNode(), volume_node.GetParentTransformNode(), between
+    )
+    local = np.array([between.TransformPoint(point) for point in points])
     ras_to_ijk = vtk.vtkMatrix4x4()
     volume_node.GetRASToIJKMatrix(ras_to_ijk)
     matrix = slicer.util.arrayFromVTKMatrix(ras_to_ijk)
