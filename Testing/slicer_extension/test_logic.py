@@ -12,6 +12,7 @@ from ctsgan.workflow import Request, enhance_file
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core: `make test-slicer` sets it up")
 import vtk  # noqa: E402
+
 from CTsGANEnhanceLib.Logic import EnhanceRun, explain  # noqa: E402
 from CTsGANEnhanceLib.Settings import Settings  # noqa: E402
 from slicer_extension.workers import (  # noqa: E402
@@ -85,9 +86,7 @@ def rotation(degrees) -> np.ndarray:
         pytest.param(lambda ras: TILT @ ras, id="tilted"),
     ],
 )
-def test_the_output_is_that_of_ctsgan_enhance_and_lies_where_the_input_does(
-    add_volume, enhanced, crop, tmp_path, turn
-):
+def test_the_output_is_that_of_ctsgan_enhance_and_lies_where_the_input_does(add_volume, enhanced, crop, tmp_path, turn):
     affine = turn(LPS_TO_RAS @ crop.affine)
     ct = add_volume(affine_ras=affine)
     storage = slicer.vtkMRMLNRRDStorageNode()

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ctsgan.geometry import cropped_affine
+from ctsgan.io.files import read_volume, write_volume
+from ctsgan.volume import Volume
+from ctsgan.workflow import Request, enhance_file
 from CTsGANEnhanceLib.Bundle import MODULE_FOLDER, bundle_folder, worker_environment
 from CTsGANEnhanceLib.Process import LOG_LINES, LONGEST_LINE, EnhanceProcess, Progress
 from slicer_extension.workers import (
@@ -20,11 +25,6 @@ from slicer_extension.workers import (
     wait_for_end,
     wait_for_progress,
 )
-
-from ctsgan.geometry import cropped_affine
-from ctsgan.io.files import read_volume, write_volume
-from ctsgan.volume import Volume
-from ctsgan.workflow import Request, enhance_file
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 

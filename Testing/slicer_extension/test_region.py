@@ -7,6 +7,7 @@ from ctsgan.geometry import LPS_TO_RAS, cropped_affine, upscaled_affine
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core: `make test-slicer` sets it up")
 import vtk  # noqa: E402
+
 from CTsGANEnhanceLib.Logic import EnhanceRun  # noqa: E402
 from CTsGANEnhanceLib.Region import region_text  # noqa: E402
 from CTsGANEnhanceLib.Settings import Settings  # noqa: E402

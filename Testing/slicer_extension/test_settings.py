@@ -1,9 +1,9 @@
 """Settings as options of the command line. Needs no Slicer."""
 
 import pytest
-from CTsGANEnhanceLib.Settings import Settings
 
 from ctsgan.cli import build_parser
+from CTsGANEnhanceLib.Settings import Settings
 
 
 def parsed(*options):
