@@ -22,7 +22,7 @@ MODELS = tuple(catalogue()["models"])
 class Parameters:
     """The nodes to work on, and :class:`.Settings.Settings` as numbers that widgets can show.
 
-    ``fidelity_mm`` 0 is off; ``tile`` 0 is the whole slice; ``threads`` 0 leaves them to PyTorch.
+    ``fidelity_mm`` below 1 is off; ``tile`` 0 is the whole slice; ``threads`` 0 leaves them to PyTorch.
     """
 
     input_volume: slicer.vtkMRMLScalarVolumeNode
@@ -45,7 +45,7 @@ def settings_of(parameters: Parameters) -> Settings:
         scale=parameters.scale,
         strength=parameters.strength,
         model=parameters.model,
-        fidelity_mm=parameters.fidelity_mm or None,
+        fidelity_mm=parameters.fidelity_mm if parameters.fidelity_mm >= 1.0 else None,
         device=parameters.device,
         tile=parameters.tile or None,
         batch=parameters.batch,

@@ -51,3 +51,20 @@ def add_volume(scene, crop):
 def ct(add_volume):
     """The crop in the scene."""
     return add_volume()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts runs that keep their files in the test's folder ``runs``."""
+    from CTsGANEnhanceLib.Logic import EnhanceRun
+
+    runs = []
+    (tmp_path / "runs").mkdir()
+
+    def start_one(*arguments, **options):
+        runs.append(EnhanceRun(*arguments, temporary_folder=str(tmp_path / "runs"), **options))
+        return runs[-1]
+
+    yield start_one
+    for run in runs:
+        run.cancel()

@@ -1,0 +1,164 @@
+"""The panel of the real .ui file over a real scene, in Qt without a screen and Slicer's own widgets as stand-ins."""
+
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+slicer = pytest.importorskip("slicer", reason="needs slicer-core: `make test-slicer` sets it up")
+pytest.importorskip("PySide6", reason="needs PySide6: `make test-slicer` sets it up")
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+import qt  # noqa: E402
+
+from CTsGANEnhance import CTsGANEnhanceLogic, CTsGANEnhanceWidget  # noqa: E402
+from CTsGANEnhanceLib.Installer import ensure_packages  # noqa: E402
+from CTsGANEnhanceLib.Parameters import DEVICES, MODELS, SCALES, settings_of  # noqa: E402
+from CTsGANEnhanceLib.Settings import Settings  # noqa: E402
+from slicer_extension.workers import ends_within, processes_of  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def application():
+    return qt.QApplication.instance() or qt.QApplication([])
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The volumes that the slice views were told to show."""
+    volumes = []
+    monkeypatch.setattr(slicer.util, "setSliceViewerLayers", lambda background: volumes.append(background))
+    return volumes
+
+
+@pytest.fixture
+def open_module(application, scene, shown, tmp_path, monkeypatch):
+    """Opens the module; its files go to a folder of the test."""
+    (tmp_path / "runs").mkdir()
+    monkeypatch.setattr(slicer, "app", SimpleNamespace(temporaryPath=str(tmp_path / "runs")), raising=False)
+    opened = []
+
+    def open_it():
+        parent = qt.QWidget()
+        parent.setLayout(qt.QVBoxLayout())
+        widget = CTsGANEnhanceWidget(parent)
+        widget.setup()
+        opened.append(widget)
+        return widget
+
+    yield open_it
+    for widget in opened:
+        widget.cleanup()
+
+
+def wait_until(application, condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        application.processEvents()
+        time.sleep(0.01)
+
+
+def parameters():
+    return CTsGANEnhanceLogic().getParameterNode()
+
+
+def test_the_ct_of_the_scene_is_chosen_and_apply_is_ready(ct, open_module):
+    ui = open_module().ui
+    assert ui.input_volume.currentNode() is ct
+    assert ui.applyButton.isEnabled()
+    assert not ui.cancelButton.isEnabled()
+    assert not ui.progressBar.isVisible()
+
+
+def test_without_a_volume_apply_waits_and_says_for_what(open_module, add_volume):
+    ui = open_module().ui
+    assert not ui.applyButton.isEnabled()
+    assert ui.applyButton.toolTip() == "Choose a CT volume first"
+    ui.input_volume.setCurrentNode(add_volume())
+    assert ui.applyButton.isEnabled()
+
+
+def test_choices_are_in_words(open_module):
+    ui = open_module().ui
+    texts = [ui.scale.itemText(index) for index in range(ui.scale.count())]
+    assert texts == ["Sharper pixels (x2)", "Sharper pixels (x4)", "Same grid, cleaner"]
+    assert ui.device.itemText(DEVICES.index("cpu")) == "Processor"
+    assert ui.model.count() == len(MODELS)
+
+
+def test_every_setting_reaches_the_scene_and_comes_back(ct, open_module):
+    ui = open_module().ui
+    ui.scale.setCurrentIndex(SCALES.index(4))
+    ui.strength.setValue(0.5)
+    ui.fidelity_mm.setValue(0)
+    ui.device.setCurrentIndex(DEVICES.index("cpu"))
+    ui.tile.setValue(128)
+    ui.batch.setValue(2)
+    ui.threads.setValue(1)
+    ui.force.setChecked(True)
+    expected = Settings(4, 0.5, MODELS[0], None, "cpu", 128, 2, 1, True)
+    assert settings_of(parameters()) == expected
+
+    again = open_module().ui
+    assert again.scale.currentText() == "Sharper pixels (x4)"
+    assert (again.strength.value(), again.tile.value(), again.force.isChecked()) == (0.5, 128, True)
+    parameters().scale = 1
+    assert again.scale.currentText() == "Same grid, cleaner"
+
+
+def test_every_input_has_a_tooltip_and_a_label_that_leads_to_it(open_module):
+    ui = open_module().ui
+    inputs = [widget for widget in vars(ui).values() if widget.property("SlicerParameterName")]
+    assert len(inputs) == 12
+    for widget in inputs:
+        assert widget.toolTip().endswith(".")
+        assert getattr(ui, widget.name + "Label").buddy() is widget
+
+
+def test_apply_makes_a_volume_and_shows_it(application, ct, open_module, shown, tmp_path):
+    module = open_module()
+    parameters().scale = 1
+    module.ui.applyButton.click()
+    assert not module.ui.applyButton.isEnabled()
+    wait_until(application, module.ui.applyButton.isEnabled)
+    assert module.ui.statusLabel.text() == "Done."
+    assert parameters().output_volume.GetName() == "CT_x1"
+    assert shown == [parameters().output_volume]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["button", "scene closed", "module closed"])
+def test_a_run_is_ended_at_once(application, scene, ct, open_module, tmp_path, way):
+    module = open_module()
+    module.ui.applyButton.click()
+    pid = module._run.pid
+    assert processes_of(pid)
+    started = time.monotonic()
+    {"button": module.ui.cancelButton.click, "scene closed": scene.Clear, "module closed": module.cleanup}[way]()
+    assert time.monotonic() - started < 0.5
+    assert ends_within(pid, 0.2)
+    assert list((tmp_path / "runs").iterdir()) == []
+    assert module.ui.statusLabel.text() == "Cancelled; the scene is as it was."
+    assert module.ui.applyButton.isEnabled() == (way == "button")
+
+
+def test_what_goes_wrong_is_one_sentence_and_a_log(application, add_volume, open_module, crop):
+    add_volume(voxels=(crop.voxels > 0).astype("uint8"))
+    module = open_module()
+    module.ui.applyButton.click()
+    wait_until(application, module.ui.applyButton.isEnabled)
+    assert module.ui.statusLabel.text().startswith("The volume was not enhanced: ")
+    assert "not HU" in module.ui.statusLabel.text()
+    assert module.ui.logText.toPlainText().startswith("ctsgan: ")
+
+
+def test_a_missing_package_is_named_with_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "requirements.txt").write_text("# a comment\nno-such-package>=1\nnumpy>=1.26\n")
+    with pytest.raises(RuntimeError, match=r"Not installed: no-such-package>=1\. Behind a proxy"):
+        ensure_packages(tmp_path / "requirements.txt")
+    (tmp_path / "requirements.txt").write_text("torch>=999\n")
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    with pytest.raises(RuntimeError, match="install the extension PyTorch"):
+        ensure_packages(tmp_path / "requirements.txt")
