@@ -52,3 +52,12 @@ def settings_of(parameters: Parameters) -> Settings:
         threads=parameters.threads or None,
         force=parameters.force,
     )
+
+
+def likely_ct(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode | None:
+    """The first volume that has values below zero, as the air of a CT has; else the first; no segmentation."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", scene)
+    # classes of segmentations and colours inherit from this one
+    volumes = [node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode" and node.GetImageData()]
+    with_air = (node for node in volumes if node.GetImageData().GetScalarRange()[0] < 0)
+    return next(with_air, volumes[0] if volumes else None)

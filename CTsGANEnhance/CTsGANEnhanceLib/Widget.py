@@ -13,7 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from .Installer import ensure_packages
 from .Logic import EnhanceRun, explain
-from .Parameters import DEVICES, SCALES, settings_of
+from .Parameters import DEVICES, SCALES, likely_ct, settings_of
 
 POLL_MS = 100
 
@@ -122,7 +122,7 @@ class CTsGANEnhanceWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._update_buttons()
             return
         if parameters.input_volume is None:
-            parameters.input_volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            parameters.input_volume = likely_ct(slicer.mrmlScene)
         self._gui_tag = parameters.connectGui(self.ui)
         self._name_choices()
         self.addObserver(parameters.parameterNode, vtk.vtkCommand.ModifiedEvent, self._update_buttons)

@@ -64,7 +64,12 @@ def parameters():
     return CTsGANEnhanceLogic().getParameterNode()
 
 
-def test_the_ct_of_the_scene_is_chosen_and_apply_is_ready(ct, open_module):
+def test_the_ct_of_the_scene_is_chosen_and_apply_is_ready(scene, add_volume, crop, open_module):
+    labels = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "organs")
+    slicer.util.updateVolumeFromArray(labels, -crop.voxels)
+    scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "nothing")
+    add_volume("MR", voxels=abs(crop.voxels))
+    ct = add_volume()
     ui = open_module().ui
     assert ui.input_volume.currentNode() is ct
     assert ui.applyButton.isEnabled()
