@@ -1,5 +1,5 @@
-# `make enhance` enhances a real CT; `make test` passes the tests, `make test-slicer` those of the 3D Slicer extension on
-# real MRML. All set up what they need.
+# `make enhance` enhances a real CT; `make test` passes the tests; `make test-slicer` those of the 3D Slicer extension on
+# real MRML; `make test-hosts` those that need MONAI Label and MONAI Deploy. All set up what they need.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -10,7 +10,10 @@ SLICER_INSTALLED = $(SLICER_VENV)/.installed
 SLICER_REQUIREMENTS = CTsGANEnhance/Resources/requirements.txt Testing/slicer_extension/requirements.txt
 CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 
-.PHONY: install data enhance test test-slicer lint clean
+# Each host has an environment of its own: their requirements exclude one another's.
+HOSTS = .hosts
+
+.PHONY: install data enhance test test-slicer hosts test-hosts map map-folder lint clean
 
 install: $(INSTALLED)
 
@@ -47,6 +50,36 @@ $(SLICER_INSTALLED): $(SLICER_REQUIREMENTS) constraints.txt
 
 test-slicer: data $(SLICER_INSTALLED)
 	$(SLICER_VENV)/bin/python -m pytest -q Testing/slicer_extension
+
+$(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
+$(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt
+$(HOSTS)/%/.installed: constraints.txt
+	$(PYTHON) -m venv $(HOSTS)/$*
+	$(HOSTS)/$*/bin/python -m pip install --quiet --upgrade pip
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(HOSTS)/$*/bin/python -m pip install --quiet \
+	    --requirement $(filter %requirements.txt,$^)
+	$(HOSTS)/$*/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed
+
+# The application with this checkout's ctsgan and its models inside: what `holoscan package` makes an image of.
+MAP = build/map
+
+map-folder: $(HOSTS)/monai_deploy/.installed
+	rm -rf $(MAP)
+	mkdir -p $(dir $(MAP))
+	cp -r Applications/MONAIDeploy/app $(MAP)
+	$(HOSTS)/monai_deploy/bin/python -m pip install --quiet --no-deps --target $(MAP) .
+
+# Needs Docker.
+map: map-folder
+	$(HOSTS)/monai_deploy/bin/holoscan package $(MAP) --config Applications/MONAIDeploy/app.yaml \
+	    --platform x86_64 --sdk monai-deploy --tag ctsgan:latest
+
+# MONAI Label and MONAI Deploy for real: a server that is called, an application that is run.
+test-hosts: data hosts
+	$(BIN)/python -m pytest -q Testing/hosts
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -16,17 +16,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ctsgan.enhancement import FIDELITY_MM, Settings, enhance_slices
+from ctsgan.enhancement import FIDELITY_MM, Settings
+from ctsgan.evaluation.methods.ours import of_network
 from ctsgan.evaluation.pairs import Pair
+from ctsgan.evaluation.results import patient_scores
 from ctsgan.evaluation.scores import score
 from ctsgan.evaluation.sources import find_sources
-from ctsgan.evaluation.statistics import bootstrap, patient_means
+from ctsgan.evaluation.statistics import bootstrap
 from ctsgan.networks import CTsGANGenerator, VGGFeatures
 from ctsgan.paths import bundle_root
 from ctsgan.trainer import CHECKPOINT
@@ -164,16 +167,16 @@ def load(variant: Variant, runs: Path) -> CTsGANGenerator:
     return network.eval()
 
 
-def measure(variant: Variant, runs: Path, pairs: Sequence[Pair]) -> list[dict[str, float]]:
-    """:data:`SCORES` of each pair."""
-    network, settings = load(variant, runs), Settings(fidelity_mm=variant.fidelity_mm)
+def measure(variant: Variant, runs: Path, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """The scores of each pair."""
+    enhance = of_network(load(variant, runs), Settings(fidelity_mm=variant.fidelity_mm))
     rows = []
     for pair in pairs:
-        image = enhance_slices(pair.low[None], pair.spacing_mm, network, settings)[0]
+        image = enhance(pair.low, pair.spacing_mm)
         found: dict[str, float] = {}
         for group in ("fidelity", "perception", "honesty"):
             found |= score(image, pair, group)
-        rows.append({name: found.get(name, np.nan) for name in SCORES})
+        rows.append({"file": pair.file, "scores": found})
     return rows
 
 
@@ -199,24 +202,14 @@ def main() -> None:
             for source in sources
             for pair in source.pairs([preset], SCALE, range(0, source.slices, arguments.every))
         ]
-        means: dict[str, dict[str, dict[str, float]]] = {}
+        found = {variant.name: measure(variant, arguments.runs, pairs) for variant in chosen}
+        means = patient_scores(found, patient_of)
         for variant in chosen:
-            rows = measure(variant, arguments.runs, pairs)
-            means[variant.name] = {name: _by_patient(rows, pairs, name, patient_of) for name in SCORES}
             cells = [
                 _cell(means[variant.name][name], means.get(variant.against, {}).get(name), digits)
                 for name, digits in SCORES.items()
             ]
             print(f"| {preset} | {variant.name} | " + " | ".join(cells) + " |", flush=True)
-
-
-def _by_patient(
-    rows: Sequence[dict[str, float]], pairs: Sequence[Pair], name: str, patient_of: dict[str, str]
-) -> dict[str, float]:
-    by_file: dict[str, list[float]] = {}
-    for pair, row in zip(pairs, rows, strict=True):
-        by_file.setdefault(pair.file, []).append(row[name])
-    return patient_means(by_file, patient_of)
 
 
 def _cell(own: dict[str, float], other: dict[str, float] | None, digits: int) -> str:

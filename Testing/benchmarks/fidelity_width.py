@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from ctsgan.data import load_slices
-from ctsgan.enhancement import Settings, enhance_slices
+from ctsgan.enhancement import Settings
 from ctsgan.evaluation.honesty import measure_honesty
-from ctsgan.evaluation.methods import Enhance, choose
+from ctsgan.evaluation.methods import choose
+from ctsgan.evaluation.methods.ours import of_network
 from ctsgan.evaluation.physics import measure_physics
 from ctsgan.io.files import find_volumes
 from ctsgan.models import load_generator
@@ -24,16 +23,6 @@ LESIONS = [
     f"{what} {size} {contrast} HU" for size in ("5 mm", "10 mm") for contrast in (20, 50) for what in ("kept", "d'")
 ]
 PHYSICS = ("noise", "NPS mean", "HU slope", "d' 10 HU", "d' 50 HU")
-
-
-def with_width(model: str, scale: int, width_mm: float | None) -> Enhance:
-    """A model of the catalogue with the fidelity step at a width in mm, or without it."""
-    network, settings = load_generator(model, scale), Settings(fidelity_mm=width_mm)
-
-    def enhance(low: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
-        return enhance_slices(low[None], spacing_mm, network, settings)[0]
-
-    return enhance
 
 
 def main() -> None:
@@ -47,8 +36,10 @@ def main() -> None:
     references = load_slices(find_volumes(arguments.folder))
     scale, preset = arguments.scale, arguments.preset
     cases = {name: method.prepare(scale, preset) for name, method in choose([], scale).items()}
+    network = load_generator(arguments.model, scale)
     for width in (None, *arguments.width):
-        cases["without" if width is None else f"{width:g} mm"] = with_width(arguments.model, scale, width)
+        name = "without" if width is None else f"{width:g} mm"
+        cases[name] = of_network(network, Settings(fidelity_mm=width))
     print("| step | " + " | ".join((*LESIONS, "invented", *PHYSICS)) + " |")
     print("|---" * (len(LESIONS) + len(PHYSICS) + 2) + "|", flush=True)
     for name, enhance in cases.items():

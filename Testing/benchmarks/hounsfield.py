@@ -17,7 +17,7 @@ import numpy as np
 
 from ctsgan.enhancement import enhance_slices
 from ctsgan.filters import footprint_mean
-from ctsgan.geometry import upscaled_affine
+from ctsgan.geometry import outer_corners
 from ctsgan.io.files import read_volume
 from ctsgan.metrics import TISSUES, body_mask, find_disc, subpixel_shift
 from ctsgan.models import load_generator, scales
@@ -26,20 +26,20 @@ from ctsgan.volume import Volume
 
 def moved_means(volume: Volume, model: str, scale: int) -> dict[str, float]:
     """Change of the mean HU of a 20 mm disc in each tissue that the volume has."""
-    column_mm, row_mm, _ = volume.spacing_mm
+    spacing_mm = volume.row_and_column_mm
     network = load_generator(model, scale)
     bodies = np.stack([body_mask(image) for image in volume.voxels])
     moved = {}
     for tissue, mean_hu in TISSUES.items():
         within = ~bodies if tissue == "air" else bodies
-        disc = find_disc(volume.voxels, (row_mm, column_mm), mean_hu, within=within)
+        disc = find_disc(volume.voxels, spacing_mm, mean_hu, within=within)
         if disc is None:
             continue
         image = volume.voxels[disc.index : disc.index + 1]
-        fine = enhance_slices(image, (row_mm, column_mm), network)[0]
+        fine = enhance_slices(image, spacing_mm, network)[0]
         shape = image.shape[1:]
-        before = image[0][disc.mask(shape, (row_mm, column_mm))].mean()
-        moved[tissue] = float(fine[disc.mask(shape, (row_mm, column_mm), scale)].mean() - before)
+        before = image[0][disc.mask(shape, spacing_mm)].mean()
+        moved[tissue] = float(fine[disc.mask(shape, spacing_mm, scale)].mean() - before)
     return moved
 
 
@@ -51,20 +51,16 @@ def placement(volume: Volume, model: str, scale: int) -> tuple[float, float]:
     rows, columns = (size // 4 * 4 for size in image.shape)
     truth = np.clip(image[:rows, :columns], -1024, 3071)
     low = footprint_mean(torch.from_numpy(truth), scale).round().numpy()
-    spacing = tuple(scale * mm for mm in volume.spacing_mm[1::-1])
+    spacing = tuple(scale * mm for mm in volume.row_and_column_mm)
     return subpixel_shift(enhance_slices(low[None], spacing, load_generator(model, scale))[0], truth)
 
 
 def corner_error_mm(volume: Volume, scale: int) -> float:
     """Largest distance in mm between the outer corners of the input and of the enhanced volume."""
     slices, rows, columns = volume.voxels.shape
-    fine = upscaled_affine(volume.affine, scale)
-
-    def corners(affine: np.ndarray, rows: int, columns: int) -> np.ndarray:
-        ends = [(i, j, k, 1) for i in (-0.5, columns - 0.5) for j in (-0.5, rows - 0.5) for k in (0, slices - 1)]
-        return (np.array(ends) @ affine.T)[:, :3]
-
-    return float(np.abs(corners(volume.affine, rows, columns) - corners(fine, scale * rows, scale * columns)).max())
+    fine = volume.upscaled(np.zeros((slices, scale * rows, scale * columns), np.int16), scale)
+    moved = outer_corners(fine.affine, fine.voxels.shape) - outer_corners(volume.affine, volume.voxels.shape)
+    return float(np.linalg.norm(moved, axis=1).max())
 
 
 def main() -> None:

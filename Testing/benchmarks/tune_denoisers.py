@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ctsgan.evaluation.methods.denoise import FUNCTIONS, PACKAGES, TUNED
-from ctsgan.evaluation.methods.method import Unavailable, package_version, whole_hu
+from ctsgan.evaluation.methods.method import Unavailable, package_version
 from ctsgan.evaluation.pairs import Pair
 from ctsgan.evaluation.sources import find_sources
+from ctsgan.intensity import whole_hu
 from ctsgan.metrics import rmse
 
 CROP = 256

@@ -40,10 +40,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for path in arguments.volumes:
         volume = read_volume(path)
-        column_mm, row_mm = volume.spacing_mm[:2]
         image = volume.voxels[len(volume.voxels) // 2].astype(np.float32)
         change = (unsharp(torch.from_numpy(image), arguments.amount) - torch.from_numpy(image)).numpy()
-        body, edges = body_mask(image), beside_edges(image, (row_mm, column_mm))
+        body, edges = body_mask(image), beside_edges(image, volume.row_and_column_mm)
         overshoot = f"{change.min():+.0f} to {change.max():+.0f}"
         for where, chosen in (("beside edges", body & edges), ("even tissue", body & ~edges)):
             moved = change[chosen]

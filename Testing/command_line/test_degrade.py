@@ -14,7 +14,7 @@ import pytest
 
 from ctsgan.cli import DEGRADATIONS, main
 from ctsgan.degradation import PRESETS
-from ctsgan.geometry import upscaled_affine
+from ctsgan.geometry import outer_corners, upscaled_affine
 from ctsgan.io.files import read_volume, write_volume
 
 
@@ -23,10 +23,7 @@ def degrade(*arguments):
 
 
 def corners(volume):
-    """Outer corners of the first slice in mm: bounds, whatever the pixels."""
-    _, rows, columns = volume.voxels.shape
-    edges = np.array([[i, j, 0, 1] for i in (-0.5, columns - 0.5) for j in (-0.5, rows - 0.5)])
-    return (volume.affine @ edges.T)[:3].T
+    return outer_corners(volume.affine, volume.voxels.shape)
 
 
 @pytest.mark.parametrize("preset", DEGRADATIONS)

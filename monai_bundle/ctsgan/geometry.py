@@ -7,6 +7,7 @@ that voxel and may be oblique, flipped or sheared (gantry tilt): none of the fun
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,18 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 def voxel_spacing(affine: np.ndarray) -> np.ndarray:
     """Distances in mm between neighbouring voxels along (i, j, k), shape (3,)."""
     return np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0)
+
+
+def outer_corners(affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Where the eight corners of a volume of ``shape`` (slices, rows, columns) lie in mm, (8, 3), i running slowest.
+
+    The corners are those of the pixels, so they stay when pixels get smaller; along the stack, where nothing gets
+    smaller, they are in the middle of the first and of the last slice.
+    """
+    slices, rows, columns = shape
+    ends = ((-0.5, columns - 0.5), (-0.5, rows - 0.5), (0.0, slices - 1.0))
+    corners = np.array([(*corner, 1.0) for corner in itertools.product(*ends)])
+    return (corners @ np.asarray(affine, dtype=float).T)[:, :3]
 
 
 def half_pixel_shift(affine: np.ndarray, factors: Sequence[float]) -> np.ndarray:

@@ -6,12 +6,18 @@ CT numbers are whole Hounsfield units of 12 bits and more. The networks see the 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 HU_MIN = -1024.0
 HU_MAX = 3071.0
 HU_STEPS = 4096.0
 """The 12-bit range of CT numbers: air outside the patient to the upper end of most scanners' scale."""
+
+
+def whole_hu(values: np.ndarray) -> np.ndarray:
+    """Whole HU within [-1024, 3071], as a file would hold them; any shape, int16."""
+    return np.clip(np.rint(values), HU_MIN, HU_MAX).astype(np.int16)
 
 
 def to_network_range(hu: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
-"""How far a run has come, for a person, for 3D Slicer, or for nobody."""
+"""How far a run has come, for a person, for 3D Slicer, for a log, or for nobody."""
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import time
@@ -9,6 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 STYLES = ("bar", "slicer", "none")
+"""What the command line and the bundle's config offer."""
+
+logger = logging.getLogger(__name__)
 
 
 class SlicerProgress:
@@ -62,6 +66,27 @@ class TerminalProgress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
+
+
+class LogProgress:
+    """Lines in the log, one for every twentieth of the work, for hosts whose users look there."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        self.name = name
+        self.unit = unit
+
+    def __enter__(self) -> LogProgress:
+        self._twentieths = 0
+        return self
+
+    def __call__(self, done: float, total: int) -> None:
+        twentieths = int(done * 20 / total)
+        if twentieths > self._twentieths:
+            self._twentieths = twentieths
+            logger.info("%s: %s %d of %d", self.name, self.unit, math.ceil(done), total)
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 class NoProgress:

@@ -15,11 +15,9 @@ from .filters import filter_separable, footprint_mean, gaussian_taps
 FWHM = 2.3548200450309493
 """Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2)."""
 
-
 PASSES = 2
 """How often the low-pass part of what is still missing is added: of an error twice as wide as the low-pass the first
 time leaves 11 %, the second 2 %."""
-
 
 BLUR_SIGMA = 0.7
 """Standard deviation in input pixels of the blur that is looked for."""

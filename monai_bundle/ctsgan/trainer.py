@@ -19,7 +19,7 @@ from torch import nn
 from .data import PatchBatches
 from .errors import CTError
 from .intensity import from_network_range
-from .networks import LightGenerator, grow
+from .networks import LightGenerator, grow, misfit
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -280,9 +280,10 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         state = torch.load(init_from, map_location="cpu", weights_only=True)
         state = state.get("averaged", state)
         own = network.state_dict()
-        taken = _grown(state, network) or {
-            name: value for name, value in state.items() if name in own and own[name].shape == value.shape
-        }
+        if isinstance(network, LightGenerator) and misfit(state, network) is None:
+            taken = grow(state, network)
+        else:
+            taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
         if len(taken) < len(own):
             # a new entrance sends a trained exit noise to amplify; from zero, the body survives the first updates
             taken = {name: value for name, value in taken.items() if not name.startswith("exit.")}
@@ -291,13 +292,3 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         for model in (network, averaged):
             model.load_state_dict(taken, strict=False)
         print(f"{len(taken)} of {len(own)} tensors taken from {init_from}", flush=True)
-
-
-def _grown(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor] | None:
-    """What a light generator begins with where ``state`` is one of its scale, no larger than it; else nothing."""
-    if not isinstance(network, LightGenerator):
-        return None
-    try:
-        return grow(state, network)
-    except (KeyError, ValueError):
-        return None

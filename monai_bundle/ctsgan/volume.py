@@ -39,6 +39,12 @@ class Volume:
         """Distance between voxels along (column, row, slice), shape (3,), mm."""
         return voxel_spacing(self.affine)
 
+    @property
+    def row_and_column_mm(self) -> tuple[float, float]:
+        """Distance between rows, and between columns: the spacing of a slice (rows, columns), mm."""
+        column_mm, row_mm = (float(mm) for mm in self.spacing_mm[:2])
+        return row_mm, column_mm
+
     def upscaled(self, voxels: np.ndarray, scale: float) -> Volume:
         """The same patient in the same place with ``voxels`` of ``scale`` times as many rows and columns.
 

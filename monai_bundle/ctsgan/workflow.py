@@ -197,14 +197,13 @@ def enhance_volume(volume: Volume, request: Request, progress: Progress | None =
     )
     plan = make_plan(volume.voxels.shape, volume.affine, request)
     network = models.load_generator(request.model, plan.scale, request.strength)
-    column_mm, row_mm, _ = (float(mm) for mm in volume.spacing_mm)
     (first_column, last_column), (first_row, last_row), (first_slice, last_slice) = plan.box
-    margin = region_margin(network, settings, (row_mm, column_mm))
+    margin = region_margin(network, settings, volume.row_and_column_mm)
     rows = _with_margin(first_row, last_row, volume.voxels.shape[1], margin, network.size_multiple)
     columns = _with_margin(first_column, last_column, volume.voxels.shape[2], margin, network.size_multiple)
     voxels = enhance_slices(
         volume.voxels[first_slice:last_slice, rows, columns],
-        (row_mm, column_mm),
+        volume.row_and_column_mm,
         network,
         settings,
         resampling=plan.resampling,
@@ -332,11 +331,10 @@ def estimate(volume: Volume, plan: Plan, request: Request) -> Estimate:
     network = models.load_generator(request.model, plan.scale, request.strength)
     edge = 512 // plan.scale
     trial = volume.voxels[:1, :edge, :edge].astype(np.float32)
-    column_mm, row_mm, _ = (float(mm) for mm in volume.spacing_mm)
     durations = []
     for _ in range(2):
         started = time.monotonic()
-        enhance_slices(trial, (row_mm, column_mm), network, settings)
+        enhance_slices(trial, volume.row_and_column_mm, network, settings)
         durations.append(time.monotonic() - started)
     boxed = np.prod([last - first for first, last in plan.box])
     seconds = durations[-1] * float(boxed) / trial.size

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..intensity import HU_MAX, HU_MIN
+from ..intensity import whole_hu
 from ..io.files import read_volume
 
 VERSION = 1
@@ -49,8 +49,7 @@ def load_slices(
 
 def _read(path: Path) -> tuple[np.ndarray, tuple[float, float]]:
     volume = read_volume(path)
-    column_mm, row_mm = (float(mm) for mm in volume.spacing_mm[:2])
-    return np.clip(np.rint(volume.voxels), HU_MIN, HU_MAX).astype(np.int16), (row_mm, column_mm)
+    return whole_hu(volume.voxels), volume.row_and_column_mm
 
 
 def _packed(path: Path, cache_dir: Path) -> tuple[np.ndarray, tuple[float, float]]:

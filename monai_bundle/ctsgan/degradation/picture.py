@@ -43,8 +43,7 @@ SEED = 1
 
 def _panels(volume: Volume, index: int) -> Iterator[tuple[str, torch.Tensor, bool]]:
     """Label, slice (H, W) in HU, and whether the whole patient is shown."""
-    column_mm, row_mm, distance_mm = (float(mm) for mm in volume.spacing_mm)
-    spacing = (row_mm, column_mm)
+    spacing, distance_mm = volume.row_and_column_mm, float(volume.spacing_mm[2])
     stack = torch.from_numpy(volume.voxels.astype(np.float32)).clamp(HU_MIN, HU_MAX)
     image = stack[index]
     soft = WINDOWS["soft"]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ..filters import footprint_mean
+from ..filters import footprint_mean, whole_footprints
 from .scanner import RandStreaks
 from .transforms import RandOperation
 
@@ -58,9 +58,7 @@ def project_streaks(
     for index in tqdm(range(count), desc="streaks", unit="slice", disable=None):
         volume = volumes[index % len(volumes)]
         image = volume["slices"][random.randint(len(volume["slices"]))].float()[None]
-        image = footprint_mean(
-            image[:, : image.shape[1] // factor * factor, : image.shape[2] // factor * factor], factor
-        )
+        image = footprint_mean(whole_footprints(image, factor), factor)
         streaky = streaks(image, tuple(factor * mm for mm in volume["spacing_mm"]))
         fields.append((streaky - image)[0].half())
     if cached is not None:

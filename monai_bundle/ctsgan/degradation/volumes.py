@@ -11,6 +11,7 @@ import numpy as np
 from .. import __version__
 from ..enhancement import Progress
 from ..errors import CTError
+from ..filters import whole_footprints
 from ..volume import Volume
 from ..workflow import FileRequest, Report, process_file
 from .chain import Chain
@@ -69,16 +70,16 @@ def degrade_slices(volume: Volume, chain: Chain, seed: int, indices: Iterable[in
     Raises:
         CTError: if a slice is smaller than a new pixel.
     """
-    _, rows, columns = degraded_shape(volume, chain.factor)
-    whole = volume.voxels[:, : rows * chain.factor, : columns * chain.factor]
-    column_mm, row_mm, distance_mm = (float(mm) for mm in volume.spacing_mm)
+    degraded_shape(volume, chain.factor)
+    whole = whole_footprints(volume.voxels, chain.factor)
+    distance_mm = float(volume.spacing_mm[2])
     _draw_from(chain, seed)
     chain.randomize()
     for index in indices:
         _draw_from(chain, seed, index)
         chain.randomize_slice()
         image = chain.slice_at(whole, index, distance_mm)
-        yield chain(image, (row_mm, column_mm), randomize=False)[0].numpy().astype(np.int16)
+        yield chain(image, volume.row_and_column_mm, randomize=False)[0].numpy().astype(np.int16)
 
 
 def degrade_volume(volume: Volume, chain: Chain, seed: int = 0, progress: Progress | None = None) -> Volume:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CTError
+from ..errors import CTError, reason
 from ..io.output import partial_output
 from ..metrics.perception import grey_picture
 from .measure import BOX, Ready, enhanced
@@ -88,7 +88,7 @@ def write_example(pair: Pair, place: Sequence[float], ready: Sequence[Ready], ou
             with partial_output(out / path, overwrite=True) as partial:
                 Image.fromarray(large).save(partial)
         except OSError as error:
-            raise CTError(f"{out / path} could not be written: {(error.strerror or 'error').lower()}") from None
+            raise CTError(f"{out / path} could not be written: {reason(error)}") from None
         return path.as_posix()
 
     def grey(image: np.ndarray) -> np.ndarray:

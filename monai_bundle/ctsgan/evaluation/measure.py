@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CTError
+from ..errors import CTError, reason
 from ..metrics import WINDOWS
 from .methods import Enhance, Method, Unavailable, baseline
 from .pairs import Pair
@@ -37,8 +37,7 @@ class Store:
             text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
             self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            raise CTError(f"{self.path.parent} cannot be used: {reason}; choose another output folder") from None
+            raise CTError(f"{self.path.parent} cannot be used: {reason(error)}; choose another output folder") from None
         for line in text.splitlines():
             try:
                 key, identity, value = json.loads(line)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from ..degradation import Chain
 from ..degradation import preset as make_preset
-from ..degradation.volumes import degrade_slices, degraded_shape
-from ..intensity import HU_MAX, HU_MIN
+from ..degradation.volumes import degrade_slices
+from ..filters import whole_footprints
+from ..intensity import whole_hu
 from ..io.files import read_volume
 from ..metrics import body_mask
 from ..volume import Volume
@@ -61,21 +64,19 @@ class Pair:
 def whole_volume(path: Path) -> Volume:
     """A volume in whole HU within [-1024, 3071], int16."""
     volume = read_volume(path)
-    return replace(volume, voxels=np.clip(np.rint(volume.voxels), HU_MIN, HU_MAX).astype(np.int16))
-
-
-def row_and_column_mm(volume: Volume) -> tuple[float, float]:
-    """The (row, column) distance of a volume's pixels."""
-    column_mm, row_mm = (float(mm) for mm in volume.spacing_mm[:2])
-    return row_mm, column_mm
+    return replace(volume, voxels=whole_hu(volume.voxels))
 
 
 def degraded_pairs(volume: Volume, name: str, preset: str, scale: int, indices: Iterable[int]) -> Iterator[Pair]:
     """Pairs of some slices of a volume by a preset; references are cut to a multiple of ``scale``."""
     indices = list(indices)
-    _, rows, columns = degraded_shape(volume, scale)
-    row_mm, column_mm = row_and_column_mm(volume)
+    low_mm = tuple(scale * mm for mm in volume.row_and_column_mm)
     lows = degrade_slices(volume, make_preset(preset, scale), zlib.crc32(name.encode()), indices)
     for index, low in zip(indices, lows, strict=True):
-        reference = volume.voxels[index, : rows * scale, : columns * scale]
-        yield Pair(name, index, preset, scale, low, reference, (scale * row_mm, scale * column_mm))
+        yield Pair(name, index, preset, scale, low, whole_footprints(volume.voxels[index], scale), low_mm)
+
+
+def degraded(image: np.ndarray | torch.Tensor, chain: Chain, seed: int, spacing_mm: Sequence[float]) -> np.ndarray:
+    """One slice (rows, columns) in HU through a chain drawn from ``seed`` alone, int16 HU."""
+    chain.set_random_state(seed)
+    return chain(torch.as_tensor(image).float()[None], spacing_mm)[0].numpy().astype(np.int16)

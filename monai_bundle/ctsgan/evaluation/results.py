@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..errors import CTError
+from ..errors import CTError, reason
 from ..io.output import partial_output
 from .measure import REFERENCE
 from .scores import DIRECTIONS, FEATURES, frechet_distances
@@ -86,5 +86,4 @@ def write_results(results: Mapping[str, Any], out: Path) -> None:
         with partial_output(out / NAME, overwrite=True) as partial:
             partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or "error").lower()
-        raise CTError(f"{out / NAME} could not be written: {reason}; choose another output folder") from None
+        raise CTError(f"{out / NAME} could not be written: {reason(error)}; choose another output folder") from None

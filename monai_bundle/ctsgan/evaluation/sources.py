@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from ..degradation.volumes import degraded_shape
-from ..errors import CTError
+from ..errors import CTError, reason
 from ..io.files import find_volumes, is_dicom_folder, read_volume, split_suffix
 from ..volume import Volume
-from .pairs import PAIRED, Pair, degraded_pairs, row_and_column_mm, whole_volume
+from .pairs import PAIRED, Pair, degraded_pairs, whole_volume
 from .statistics import patients
 
 SCALES = (1, 2, 4)
@@ -54,7 +54,7 @@ class Source:
             return
         low = whole_volume(self.low)
         for index in indices:
-            yield Pair(self.name, index, PAIRED, scale, low.voxels[index], volume.voxels[index], row_and_column_mm(low))
+            yield Pair(self.name, index, PAIRED, scale, low.voxels[index], volume.voxels[index], low.row_and_column_mm)
 
 
 def find_sources(
@@ -116,7 +116,7 @@ def _digest(path: Path) -> str:
         for file in files:
             content.update(file.read_bytes())
     except OSError as error:
-        raise CTError(f"{error.filename} cannot be read: {(error.strerror or 'error').lower()}") from None
+        raise CTError(f"{error.filename} cannot be read: {reason(error)}") from None
     return content.hexdigest()
 
 
@@ -186,7 +186,7 @@ def references(chosen: Chosen) -> list[dict[str, Any]]:
     for source, indices in thinned(chosen, REFERENCES):
         volume = whole_volume(source.path)
         slices = torch.from_numpy(volume.voxels[indices])
-        volumes.append({"slices": slices, "spacing_mm": row_and_column_mm(volume), "name": source.name})
+        volumes.append({"slices": slices, "spacing_mm": volume.row_and_column_mm, "name": source.name})
     return volumes
 
 

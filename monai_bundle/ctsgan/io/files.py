@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CTError
+from ..errors import CTError, reason
 from ..volume import Volume
 from .checks import check_volume
 from .common import SUFFIXES, split_suffix
@@ -105,8 +105,7 @@ def write_volume(
         with partial_output(path, overwrite) as partial:
             _function(path, _WRITER)(volume, partial, description=description)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise CTError(f"{shown(path)} could not be written: {reason}; choose another folder") from error
+        raise CTError(f"{shown(path)} could not be written: {reason(error)}; choose another folder") from error
 
 
 def check_storable(volume: Volume, path: str | Path) -> None:
@@ -149,9 +148,7 @@ def find_volumes(folder: str | Path, recursive: bool = False) -> list[Path]:
     try:
         return sorted(_volumes(Path(folder), recursive))
     except OSError as error:
-        raise CTError(
-            f"{error.filename or folder} cannot be read: {(error.strerror or 'error').lower()}; change its permissions"
-        ) from None
+        raise CTError(f"{error.filename or folder} cannot be read: {reason(error)}; change its permissions") from None
 
 
 def _volumes(folder: Path, recursive: bool) -> list[Path]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import CTError
+from ..errors import CTError, reason
 from .common import detached_data_path, split_suffix
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,7 +43,7 @@ def partial_output(final_path: str | Path, overwrite: bool = False, source: Path
         _require_replaceable(final, overwrite, is_folder)
         work = _make_work_folder(final)
     except OSError as error:
-        raise CTError(f"the output {shown(final)} cannot be made: {_reason(error)}; choose another folder") from None
+        raise CTError(f"the output {shown(final)} cannot be made: {reason(error)}; choose another folder") from None
     partial = work / final.name
     try:
         if is_folder:
@@ -53,7 +53,7 @@ def partial_output(final_path: str | Path, overwrite: bool = False, source: Path
     except BaseException as error:
         _discard(work)
         if isinstance(error, OSError) and error.errno in _FULL:
-            raise CTError(f"{shown(final)} could not be written: {_reason(error)}; make room on its disk") from error
+            raise CTError(f"{shown(final)} could not be written: {reason(error)}; make room on its disk") from error
         raise
     _partials.pop(work, None)
     shutil.rmtree(work, ignore_errors=True)
@@ -83,10 +83,6 @@ def require_space(path: str | Path, needed_bytes: int) -> None:
             f"the disk of {folder} has {_gigabytes(free)} free, and up to {_gigabytes(needed_bytes)} are needed; "
             "make room or choose another folder"
         )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
 
 
 def _gigabytes(count: int) -> str:

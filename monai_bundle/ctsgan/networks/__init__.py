@@ -2,10 +2,19 @@
 
 from .discriminator import UNetDiscriminator
 from .fold import fold
-from .grow import grow
+from .grow import grow, misfit
 from .interpolate import interpolate
 from .light import LightGenerator
 from .perceptual import VGGFeatures
 from .rrdb import CTsGANGenerator
 
-__all__ = ["CTsGANGenerator", "LightGenerator", "UNetDiscriminator", "VGGFeatures", "fold", "grow", "interpolate"]
+__all__ = [
+    "CTsGANGenerator",
+    "LightGenerator",
+    "UNetDiscriminator",
+    "VGGFeatures",
+    "fold",
+    "grow",
+    "interpolate",
+    "misfit",
+]

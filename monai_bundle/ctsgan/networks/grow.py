@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import gt
 
 import torch
 
 from .light import LightGenerator
+
+
+def misfit(small: Mapping[str, torch.Tensor], network: LightGenerator) -> str | None:
+    """Why ``network`` cannot :func:`grow` from a generator of these weights; ``None`` if it can."""
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    for name, value in small.items():
+        if name not in own or len(value.shape) != len(own[name]) or any(map(gt, value.shape, own[name])):
+            return f"{name} of {tuple(value.shape)} has no place in the network that is to grow from it"
+    ends = {"entrance.weight": 1, "exit.weight": 0}
+    if any(name not in small or small[name].shape[axis] != own[name][axis] for name, axis in ends.items()):
+        return "a generator grows only into one of the same scale"
+    return None
 
 
 def grow(small: Mapping[str, torch.Tensor], network: LightGenerator) -> dict[str, torch.Tensor]:
@@ -24,16 +37,13 @@ def grow(small: Mapping[str, torch.Tensor], network: LightGenerator) -> dict[str
         a state dictionary for ``network``.
 
     Raises:
-        ValueError: if the scales differ, or ``network`` is smaller anywhere.
+        ValueError: with the words of :func:`misfit`.
     """
+    reason = misfit(small, network)
+    if reason is not None:
+        raise ValueError(reason)
     grown = {name: value.clone() for name, value in network.state_dict().items()}
-    if small["entrance.weight"].shape[1] != grown["entrance.weight"].shape[1] or (
-        small["exit.weight"].shape[0] != grown["exit.weight"].shape[0]
-    ):
-        raise ValueError("a generator grows only into one of the same scale")
     for name, value in small.items():
-        if name not in grown or any(old > new for old, new in zip(value.shape, grown[name].shape, strict=True)):
-            raise ValueError(f"{name} of {tuple(value.shape)} has no place in the network that is to grow from it")
         channels = len(value)
         if value.dim() > 1:
             grown[name][:channels, value.shape[1] :] = 0.0

@@ -6,14 +6,14 @@ import itertools
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
-from ...degradation import Chain
 from ...degradation import preset as make_preset
 from ...errors import CTError
+from ...filters import whole_footprints
 from ...metrics import (
     BACKGROUNDS,
     Lesion,
@@ -23,6 +23,7 @@ from ...metrics import (
     find_structures,
     uniform_places,
 )
+from ..pairs import degraded
 
 DIAMETERS_MM = (5.0, 10.0)
 """Of lesions, in turn; the smaller one is that of the structures and inventions too."""
@@ -60,14 +61,6 @@ class Case:
     degrade: Callable[[np.ndarray], np.ndarray]
 
 
-def _degrade(chain: Chain, seed: int, spacing_mm: tuple[float, float]) -> Callable[[np.ndarray], np.ndarray]:
-    def degrade(image: np.ndarray) -> np.ndarray:
-        chain.set_random_state(seed)
-        return chain(torch.from_numpy(image).float()[None], spacing_mm)[0].numpy().astype(np.int16)
-
-    return degrade
-
-
 def hallucination_cases(references: Sequence[dict[str, Any]], scale: int, preset: str, slices: int) -> list[Case]:
     """The reference slices with most uniform soft tissue, the middle one of each file, one file after the other.
 
@@ -76,8 +69,8 @@ def hallucination_cases(references: Sequence[dict[str, Any]], scale: int, preset
     """
     candidates = []
     for volume in references:
-        count, rows, columns = volume["slices"].shape
-        sharp = volume["slices"][count // 2, : rows // scale * scale, : columns // scale * scale].double().numpy()
+        middle = volume["slices"][len(volume["slices"]) // 2]
+        sharp = whole_footprints(middle, scale).double().numpy()
         spacing = tuple(float(mm) for mm in volume["spacing_mm"])
         places = uniform_places(sharp, spacing, BACKGROUNDS[BACKGROUND], max(DIAMETERS_MM))
         candidates.append((float(places.sum() * np.prod(spacing)), str(volume["name"]), sharp, spacing))
@@ -95,7 +88,17 @@ def hallucination_cases(references: Sequence[dict[str, Any]], scale: int, preset
         lesions = [replace(lesion, diameter_mm=next(sizes)) for lesion in drawn]
         structures = find_structures(stack, spacing, DIAMETERS_MM[0], STRUCTURE_HU, body[None], A_SLICE)
         filled = delete_structures(stack, structures, spacing)[0]
-        cases.append(Case(sharp, filled, spacing, lesions, structures, places, _degrade(chain, seed, spacing)))
+        cases.append(
+            Case(
+                sharp,
+                filled,
+                spacing,
+                lesions,
+                structures,
+                places,
+                partial(degraded, chain=chain, seed=seed, spacing_mm=spacing),
+            )
+        )
     if not cases:
         raise CTError(
             "no reference has uniform soft tissue to put a lesion into, so the hallucination test cannot be run; "

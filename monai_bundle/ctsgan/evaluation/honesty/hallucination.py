@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...metrics import (
     Detection,
@@ -24,18 +23,13 @@ from ...metrics import (
     unexplained_contrast,
 )
 from ...metrics.honesty.roc import KEPT_SHARE
-from ...resample import resample_slices
+from ..methods.interpolation import bicubic
 from ..methods.method import Enhance
 from .cases import DIAMETERS_MM, hallucination_cases
 
 CONTRASTS_HU = (10.0, 20.0, 50.0, 100.0)
 FALSE_POSITIVES = 0.01
 """Share of the places at which plain interpolation of the same input shows a blob: where the bar is set."""
-
-
-def _interpolated(low: np.ndarray, scale: int) -> np.ndarray:
-    image = torch.from_numpy(low.astype(np.float64))[None, None]
-    return resample_slices(image, tuple(scale * size for size in low.shape), (1.0 / scale,) * 2)[0, 0].numpy()
 
 
 def _pooled(parts: list[np.ndarray]) -> np.ndarray:
@@ -114,7 +108,7 @@ def measure_honesty(
         explained = explained_contrasts(case.sharp, spacing, DIAMETERS_MM[0])
         shown, noise = (
             unexplained_contrast(image, explained, spacing, DIAMETERS_MM[0])
-            for image in (plain, _interpolated(low, scale))
+            for image in (plain, bicubic(low, scale).astype(np.float64))
         )
         maps.append(np.abs(shown))
         false.append(np.abs(noise)[case.places])

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from ...filters import filter_separable, footprint_mean, gaussian_taps, unsharp
+from ...intensity import whole_hu
 from .interpolation import bicubic
-from .method import Enhance, Method, package_version, whole_hu
+from .method import Enhance, Method, package_version
 
 WAVELET = "sym8"
 LEVELS = 4

@@ -17,7 +17,8 @@ from unittest import mock
 
 import numpy as np
 
-from .method import Enhance, Method, Unavailable, package_version, whole_hu
+from ...intensity import whole_hu
+from .method import Enhance, Method, Unavailable, package_version
 
 TUNED = Path(__file__).with_name("tuned.json")
 

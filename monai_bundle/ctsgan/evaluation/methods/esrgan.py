@@ -51,8 +51,7 @@ def grey_network(weights: list[tuple[torch.Tensor, torch.Tensor]], blocks: int =
 
 def _prepare(download: Download, path: str) -> Callable[[int, str], Enhance]:
     def prepare(scale: int, preset: str) -> Enhance:
-        layers = ncnn.read_layers(member(download, f"{path}.param").decode())
-        weights = ncnn.read_weights(layers, member(download, f"{path}.bin"))
+        weights = ncnn.read_model(member(download, f"{path}.param"), member(download, f"{path}.bin"))
         return through_pictures(grey_network(list(weights.values())), scale)
 
     return prepare

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ...intensity import whole_hu
 from ...resample import resample_slices
-from .method import Enhance, Method, package_version, whole_hu
+from .method import Enhance, Method, package_version
 
 
 def bicubic(low: np.ndarray, scale: int) -> np.ndarray:

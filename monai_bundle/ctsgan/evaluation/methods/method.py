@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from ...errors import CTError
-from ...intensity import HU_MAX, HU_MIN
+from ...intensity import HU_MAX, HU_MIN, whole_hu
 
 Enhance = Callable[[np.ndarray, tuple[float, float]], np.ndarray]
 """One slice (rows, columns) in HU and its (row, column) distance in mm, to (scale rows, scale columns) in HU."""
@@ -59,11 +59,6 @@ class Method:
     licence: str = ""
     ours: bool = False
     told: bool = False
-
-
-def whole_hu(image: np.ndarray) -> np.ndarray:
-    """Whole HU within [-1024, 3071], as a file would hold them; int16."""
-    return np.clip(np.rint(image), HU_MIN, HU_MAX).astype(np.int16)
 
 
 def through_pictures(network: torch.nn.Module, scale: int) -> Enhance:

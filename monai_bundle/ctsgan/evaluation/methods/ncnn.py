@@ -48,6 +48,11 @@ def read_layers(text: str) -> list[Layer]:
     return layers
 
 
+def read_model(param: bytes, content: bytes) -> dict[str, tuple[torch.Tensor, torch.Tensor | None]]:
+    """:func:`read_weights` of the contents of a .param and a .bin file."""
+    return read_weights(read_layers(param.decode()), content)
+
+
 def read_weights(layers: list[Layer], content: bytes) -> dict[str, tuple[torch.Tensor, torch.Tensor | None]]:
     """Weight (out, in, k, k) and bias (out,) of each convolution by layer name, in the file's order; float32.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import torch
+
 from ...enhancement import Settings, enhance_slices
 from ...models import STRENGTHS, catalogue, load_generator, scales, weight_files
 from .method import Enhance, Method
@@ -26,12 +29,21 @@ def methods(model: str) -> dict[str, Method]:
     }
 
 
+def of_network(network: torch.nn.Module, settings: Settings | None = None) -> Enhance:
+    """A generator as a method that is compared; with the default settings unless told."""
+    settings = settings or Settings()
+
+    def enhance(low: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
+        return enhance_slices(low[None], spacing_mm, network, settings)[0]
+
+    return enhance
+
+
 def _method(model: str, strength: str, offered: tuple[int, ...]) -> Method:
     entry = catalogue()["models"][model]
 
     def prepare(scale: int, preset: str) -> Enhance:
-        network = load_generator(model, scale, strength)
-        return lambda low, spacing_mm: enhance_slices(low[None], spacing_mm, network)[0]
+        return of_network(load_generator(model, scale, strength))
 
     def identity(scale: int, preset: str) -> str:
         weights = " ".join(file["sha256"][:16] for file in weight_files(model, scale, STRENGTHS[strength]))

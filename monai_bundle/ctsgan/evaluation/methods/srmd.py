@@ -85,8 +85,7 @@ def gaussian_description(sigma: float) -> torch.Tensor:
 def network(name: str, scale: int, description: torch.Tensor) -> Srmd:
     """``srmd`` (with noise) or ``srmdnf`` (without)."""
     path = f"models-srmd/{name}_x{scale}"
-    layers = ncnn.read_layers(member(SRMD, f"{path}.param").decode())
-    weights = ncnn.read_weights(layers, member(SRMD, f"{path}.bin"))
+    weights = ncnn.read_model(member(SRMD, f"{path}.param"), member(SRMD, f"{path}.bin"))
     return Srmd(list(weights.values()), description, scale)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...intensity import HU_MAX, HU_MIN
+from ...intensity import HU_MAX, HU_MIN, whole_hu
 from .download import FSRCNN, LAPSRN, Download, stored
-from .method import Enhance, Method, Unavailable, package_version, whole_hu
+from .method import Enhance, Method, Unavailable, package_version
 
 PACKAGE = "opencv-contrib-python-headless"
 

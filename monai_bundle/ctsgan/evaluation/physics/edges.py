@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...degradation import preset as make_preset
+from ...filters import whole_footprints
 from ...metrics import edge_mtf
 from ..methods.method import Enhance
+from ..pairs import degraded
 from .numbers import curve
 
 LEVEL_HU = -200.0
@@ -43,14 +45,12 @@ def measure_edges(
         if not name.startswith("phantom_skull"):
             continue
         slices, spacing = volume["slices"], tuple(volume["spacing_mm"])
-        count, rows, columns = slices.shape
+        count = len(slices)
         found = []
         for index in sorted({int((part + 0.5) * count / SLICES) for part in range(SLICES)}):
-            sharp = slices[index, : rows // scale * scale, : columns // scale * scale]
-            image = sharp.numpy()
+            image = whole_footprints(slices[index], scale).numpy()
             if enhance is not None:
-                degradation = make_preset(preset, scale).set_random_state(index)
-                low = degradation(sharp.float()[None], spacing)[0].numpy().astype(np.int16)
+                low = degraded(image, make_preset(preset, scale), index, spacing)
                 image = enhance(low, tuple(scale * mm for mm in spacing))
             try:
                 found.append(edge_mtf(image, spacing, LEVEL_HU, HALF_WIDTH_MM))

@@ -41,6 +41,7 @@ from ...metrics import (
 )
 from ...metrics.phantom import BACKGROUND_HU, BODY_MM, Insert, ellipse_coverage, ring
 from ..methods.method import Enhance
+from ..pairs import degraded
 from .numbers import curve, number
 
 SPACING_MM = 0.7
@@ -91,9 +92,8 @@ def _scans(rods: tuple[Insert, ...], count: int, scale: int, preset: str) -> tup
             blurred.shape, spacing, PHANTOM_NOISE_HU, 1.0, PHANTOM_NOISE_PEAK, generator, blurred.device
         )
         sharp.append(whole_hu(blurred + noise))
-        degradation.set_random_state(index)
-        low.append(degradation(sharp[-1][None], spacing)[0])
-    return tuple(torch.stack(images).numpy().astype(np.int16) for images in (sharp, low))
+        low.append(degraded(sharp[-1], degradation, index, spacing))
+    return torch.stack(sharp).numpy().astype(np.int16), np.stack(low)
 
 
 def _restored(enhance: Enhance | None, rods: tuple[Insert, ...], count: int, scale: int, preset: str) -> np.ndarray:

@@ -31,8 +31,9 @@ def lesion_profile(distance_mm: np.ndarray, diameter_mm: float, edge_mm: float =
     """A lesion of contrast 1 at a distance from its centre: a disc whose edge is blurred by ``edge_mm``."""
     import torch
 
-    past = torch.from_numpy((np.asarray(distance_mm, dtype=np.float64) - diameter_mm / 2.0) / (edge_mm * np.sqrt(2.0)))
-    return 0.5 * torch.special.erfc(past).numpy()
+    from ...filters import blurred_disc
+
+    return blurred_disc(torch.from_numpy(np.asarray(distance_mm, dtype=np.float64)), diameter_mm, edge_mm).numpy()
 
 
 def insert_lesions(slices: np.ndarray, lesions: Sequence[Lesion], spacing_mm: tuple[float, float]) -> np.ndarray:
