@@ -9,6 +9,11 @@ import slicer.packaging
 from slicer.i18n import tr as _
 
 
+def missing_packages(requirements_path: Path) -> list:
+    """The requirements of a file that are not met."""
+    return [one for one in slicer.packaging.load_requirements(requirements_path) if not _is_there(one)]
+
+
 def ensure_packages(requirements_path: Path) -> None:
     """Return when all packages are there; nothing is asked and no network needed where they are already.
 
@@ -18,8 +23,7 @@ def ensure_packages(requirements_path: Path) -> None:
     Raises:
         RuntimeError: one sentence for the user, if one is missing and was not installed.
     """
-    requirements = slicer.packaging.load_requirements(requirements_path)
-    missing = [requirement for requirement in requirements if not _is_there(requirement)]
+    missing = missing_packages(requirements_path)
     for requirement in missing:
         if requirement.name == "torch":
             _install_torch(str(requirement.specifier))

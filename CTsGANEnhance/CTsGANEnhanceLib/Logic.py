@@ -10,9 +10,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .Process import EnhanceProcess, Outcome, Progress
+from .Process import BundleProcess, Outcome, Progress
 from .Region import region_text
-from .Settings import Settings
+from .Settings import Settings, enhance_arguments
 
 ATTRIBUTE = "CTsGANEnhance."
 """Begins the names of the node attributes and references that say how an output was made."""
@@ -26,8 +26,9 @@ class EnhanceRun:
         settings: how to enhance it.
         output_node: a volume to be replaced; ``None`` makes a new one.
         roi_node: only the voxels that it touches are computed and come out; ``None`` is all.
+        slice_index: only this slice, as :func:`.Compare.shown_slice` counts them; a preview.
         temporary_folder: holds files of the size of input and output meanwhile; ``None`` is the system's.
-        python: see :class:`.Process.EnhanceProcess`.
+        python: see :class:`.Process.BundleProcess`.
 
     Raises:
         ValueError: one sentence for the user, if there is something to mend first.
@@ -42,19 +43,25 @@ class EnhanceRun:
         roi_node: slicer.vtkMRMLMarkupsROINode | None = None,
         temporary_folder: str | None = None,
         python: Sequence[str] | None = None,
+        slice_index: int | None = None,
     ) -> None:
         _require_usable(input_node, output_node)
         self.output_node = output_node
-        self._input_node = input_node
+        self.input_node = input_node
         self._scene = input_node.GetScene()
         self._options = settings.options()
-        self._scale = settings.scale
-        if roi_node is not None:
-            self._options += ["--roi", region_text(input_node, roi_node)]
+        self._name = f"{input_node.GetName()}_x{settings.scale}"
+        region = region_text(input_node, roi_node) if roi_node is not None else None
+        if slice_index is not None:
+            self._name += "_preview"
+            region = ",".join([*(region or ":,:,:").split(",")[:2], f"{slice_index}:{slice_index + 1}"])
+        if region is not None:
+            self._options += ["--roi", region]
         folder = Path(tempfile.mkdtemp(prefix="CTsGANEnhance-", dir=temporary_folder))
         source, self._target = folder / "input.nrrd", folder / "output.nrrd"
         _write(input_node, source)
-        self._process = EnhanceProcess([str(source), str(self._target), *self._options], folder, python)
+        arguments = enhance_arguments(source, self._target, self._options)
+        self._process = BundleProcess(arguments, folder, python)
         self._outcome: Outcome | None = None
 
     @property
@@ -94,9 +101,9 @@ class EnhanceRun:
         if not was_read:
             self._outcome = Outcome("failed", _("the result could not be read"), 0)
             return
-        given = self._input_node
+        given = self.input_node
         if self.output_node is None or self.output_node.GetScene() is None:
-            name = self._scene.GenerateUniqueName(f"{given.GetName()}_x{self._scale}")
+            name = self._scene.GenerateUniqueName(self._name)
             self.output_node = self._scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         modifying = self.output_node.StartModify()
         _copy_voxels(result, self.output_node)

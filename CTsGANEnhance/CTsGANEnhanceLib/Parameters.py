@@ -20,7 +20,7 @@ MODELS = tuple(catalogue()["models"])
 
 @parameterNodeWrapper
 class Parameters:
-    """The nodes to work on, and :class:`.Settings.Settings` as numbers that widgets can show.
+    """The nodes to work on, :class:`.Settings.Settings` as numbers that widgets can show, and how to compare.
 
     ``fidelity_mm`` below 1 is off; ``tile`` 0 is the whole slice; ``threads`` 0 leaves them to PyTorch.
     """
@@ -28,6 +28,7 @@ class Parameters:
     input_volume: slicer.vtkMRMLScalarVolumeNode
     roi: slicer.vtkMRMLMarkupsROINode
     output_volume: slicer.vtkMRMLScalarVolumeNode
+    compare_roi: slicer.vtkMRMLMarkupsROINode
     scale: Annotated[int, Choice(SCALES)] = Settings.scale
     strength: Annotated[float, WithinRange(0.0, 1.0)] = Settings.strength
     model: Annotated[str, Choice(MODELS)] = Settings.model
@@ -37,6 +38,7 @@ class Parameters:
     batch: Annotated[int, WithinRange(1, 64)] = Settings.batch
     threads: Annotated[int, WithinRange(0, 256)] = 0
     force: bool = Settings.force
+    fade: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
 
 
 def settings_of(parameters: Parameters) -> Settings:
@@ -52,6 +54,12 @@ def settings_of(parameters: Parameters) -> Settings:
         threads=parameters.threads or None,
         force=parameters.force,
     )
+
+
+def offers_strength(parameters: Parameters) -> bool:
+    """Whether the chosen model was trained for more than the low strength at the chosen scale."""
+    offered = catalogue()["models"][parameters.model]["scales"]
+    return "high" in offered.get(str(parameters.scale), {"weights": {}})["weights"]
 
 
 def likely_ct(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLScalarVolumeNode | None:

@@ -1,6 +1,6 @@
-"""One run of ``ctsgan enhance`` in a process of its own, so that the window never freezes.
+"""A run of the bundle's command line in a process of its own, so that the window never freezes.
 
-Knows neither 3D Slicer nor Qt: whoever starts a run asks :meth:`EnhanceProcess.poll` from a timer.
+Knows neither 3D Slicer nor Qt: whoever starts a run asks :meth:`BundleProcess.poll` from a timer.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class Outcome:
     exit_status: int
 
 
-class EnhanceProcess:
+class BundleProcess:
     """A worker, what it says, and its end.
 
     The worker also ends when this program does, however that happens: its standard input is closed then.
 
     Args:
-        arguments: of ``ctsgan enhance``, input and output first.
+        arguments: of ``ctsgan``.
         work_folder: holds the run's files; it is removed with the run, unless that is ``done``, when
             :meth:`close` removes it.
         python: what starts Python; another program in its place gets the same arguments.
@@ -76,7 +76,7 @@ class EnhanceProcess:
     """
 
     def __init__(self, arguments: Sequence[str], work_folder: Path, python: Sequence[str] | None = None) -> None:
-        command = [*(python or python_command()), "-m", "ctsgan", "enhance", *arguments, "--progress", "slicer"]
+        command = [*(python or python_command()), "-m", "ctsgan", *arguments]
         try:
             self._worker = subprocess.Popen(
                 command,

@@ -1,4 +1,4 @@
-"""The voxels of a volume that a region of interest touches."""
+"""The voxels of a volume in a region of interest: which they are, and their mean."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import numpy as np
 import slicer
 import vtk
 from slicer.i18n import tr as _
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from .Bundle import use_bundle
+
+use_bundle()
+from ctsgan.io.common import slices_last  # noqa: E402
 
 STEPS = 9
 """Points along each edge of the region that are looked at, for transforms that bend it."""
@@ -23,8 +27,47 @@ def region_text(volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vt
     Raises:
         ValueError: if the region lies outside the volume.
     """
+    first, stop = _box(volume_node, roi_node)
+    return ",".join(f"{first[axis]}:{stop[axis]}" for axis in bundle_axes(volume_node))
+
+
+def mean_and_deviation(
+    volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vtkMRMLMarkupsROINode
+) -> tuple[float, float]:
+    """Mean and standard deviation (HU) of the voxels whose centres lie in the region.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    first, stop = _box(volume_node, roi_node)
+    indices = np.stack(np.meshgrid(*map(np.arange, first, stop), indexing="ij"), axis=-1).reshape(-1, 3)
+    size, to_parent = _shape(roi_node)
+    matrix = ijk_to_ras(volume_node)
+    points = _between(volume_node, roi_node, indices @ matrix[:3, :3].T + matrix[:3, 3])
+    unit = (points - to_parent[:3, 3]) @ np.linalg.inv(to_parent[:3, :3]).T / size
+    i, j, k = indices[np.all(np.abs(unit) <= 0.5, axis=1)].T
+    if not len(i):
+        raise ValueError(
+            _("The region {roi} holds no voxel of {volume}; make it larger.").format(
+                roi=roi_node.GetName(), volume=volume_node.GetName()
+            )
+        )
+    values = slicer.util.arrayFromVolume(volume_node)[k, j, i].astype(float)
+    return float(values.mean()), float(values.std())
+
+
+def _box(
+    volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vtkMRMLMarkupsROINode
+) -> tuple[np.ndarray, np.ndarray]:
+    """(i, j, k) of the first voxel that the region touches and of the one after the last.
+
+    Raises:
+        ValueError: if there are none.
+    """
     size = np.array(volume_node.GetImageData().GetDimensions())
-    touched = np.floor(_indices(volume_node, roi_node, _points(roi_node)) + 0.5)
+    matrix = ijk_to_ras(volume_node)
+    local = _between(roi_node, volume_node, _points(roi_node))
+    touched = np.floor((local - matrix[:3, 3]) @ np.linalg.inv(matrix[:3, :3]).T + 0.5)
     first = np.maximum(touched.min(axis=0), 0).astype(int)
     stop = np.minimum(touched.max(axis=0) + 1, size).astype(int)
     if np.any(first >= stop):
@@ -33,37 +76,44 @@ def region_text(volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vt
                 roi=roi_node.GetName(), volume=volume_node.GetName()
             )
         )
-    return ",".join(f"{first[axis]}:{stop[axis]}" for axis in _bundle_axes(volume_node))
+    return first, stop
+
+
+def _shape(roi_node: slicer.vtkMRMLMarkupsROINode) -> tuple[np.ndarray, np.ndarray]:
+    """Edges in mm, and the 4 x 4 matrix from the region's own axes to its parent transform."""
+    return np.array(roi_node.GetSize()), slicer.util.arrayFromVTKMatrix(roi_node.GetObjectToNodeMatrix())
 
 
 def _points(roi_node: slicer.vtkMRMLMarkupsROINode) -> np.ndarray:
     """Points all over the region in mm of its own parent transform, shape (points, 3)."""
-    size = np.array(roi_node.GetSize())
-    to_parent = slicer.util.arrayFromVTKMatrix(roi_node.GetObjectToNodeMatrix())
+    size, to_parent = _shape(roi_node)
     unit = np.array(list(itertools.product(np.linspace(-0.5, 0.5, STEPS), repeat=3)))
     return unit * size @ to_parent[:3, :3].T + to_parent[:3, 3]
 
 
-def _indices(
-    volume_node: slicer.vtkMRMLScalarVolumeNode, roi_node: slicer.vtkMRMLMarkupsROINode, points: np.ndarray
+def _between(
+    source: slicer.vtkMRMLTransformableNode, target: slicer.vtkMRMLTransformableNode, points: np.ndarray
 ) -> np.ndarray:
-    """Points of the region as (i, j, k) of the volume, shape (points, 3)."""
+    """Points in mm, shape (points, 3), from the parent transform of one node to that of another."""
     between = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
-        roi_node.GetParentTransformNode(), volume_node.GetParentTransformNode(), between
+        source.GetParentTransformNode(), target.GetParentTransformNode(), between
     )
-    local = np.array([between.TransformPoint(point) for point in points])
-    ras_to_ijk = vtk.vtkMatrix4x4()
-    volume_node.GetRASToIJKMatrix(ras_to_ijk)
-    matrix = slicer.util.arrayFromVTKMatrix(ras_to_ijk)
-    return local @ matrix[:3, :3].T + matrix[:3, 3]
+    given, moved = vtk.vtkPoints(), vtk.vtkPoints()
+    given.SetDataTypeToDouble()
+    moved.SetDataTypeToDouble()
+    given.SetData(numpy_to_vtk(np.ascontiguousarray(points, dtype=float), deep=True))
+    between.TransformPoints(given, moved)
+    return vtk_to_numpy(moved.GetData())
 
 
-def _bundle_axes(volume_node: slicer.vtkMRMLScalarVolumeNode) -> tuple[int, int, int]:
+def ijk_to_ras(volume_node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
+    """4 x 4, from indices to mm in the volume's parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    volume_node.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def bundle_axes(volume_node: slicer.vtkMRMLScalarVolumeNode) -> tuple[int, int, int]:
     """Which of the axes (i, j, k) the bundle takes for columns, rows and slices."""
-    use_bundle()
-    from ctsgan.io.common import slices_last
-
-    ijk_to_ras = vtk.vtkMatrix4x4()
-    volume_node.GetIJKToRASMatrix(ijk_to_ras)
-    return slices_last(volume_node.GetImageData().GetDimensions(), slicer.util.arrayFromVTKMatrix(ijk_to_ras))
+    return slices_last(volume_node.GetImageData().GetDimensions(), ijk_to_ras(volume_node))

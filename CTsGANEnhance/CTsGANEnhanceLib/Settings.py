@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,8 @@ class Settings:
         }
         given = [str(word) for name, value in options.items() if value is not None for word in (name, value)]
         return [*given, "--force"] if self.force else given
+
+
+def enhance_arguments(source: Path, target: Path, options: Sequence[str]) -> list[str]:
+    """Of ``ctsgan`` for a run that tells its progress and ends when its standard input is closed."""
+    return ["enhance", str(source), str(target), *options, "--progress", "slicer"]

@@ -54,6 +54,21 @@ def ct(add_volume):
 
 
 @pytest.fixture
+def views(scene) -> dict:
+    """The two slice views and the layout that Slicer's window has, by name."""
+    scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+    found = {}
+    for name in ("Red", "Yellow"):
+        for kind in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):
+            node = scene.CreateNodeByClass(kind)
+            node.UnRegister(None)
+            node.SetLayoutName(name)
+            node = scene.AddNode(node)
+            found.setdefault(name, node)
+    return found
+
+
+@pytest.fixture
 def start(tmp_path):
     """Starts runs that keep their files in the test's folder ``runs``."""
     from CTsGANEnhanceLib.Logic import EnhanceRun

@@ -69,12 +69,12 @@ import subprocess, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from CTsGANEnhanceLib.Bundle import python_command, worker_environment
-from CTsGANEnhanceLib.Process import EnhanceProcess
-from CTsGANEnhanceLib.Settings import Settings
+from CTsGANEnhanceLib.Process import BundleProcess
+from CTsGANEnhanceLib.Settings import Settings, enhance_arguments
 where = [*python_command(), "-c", "import ctsgan; print(ctsgan.__file__)"]
 used = subprocess.run(where, env=worker_environment(), capture_output=True, text=True, check=True).stdout
 assert Path(used).is_relative_to(sys.argv[1]), used
-run = EnhanceProcess([*sys.argv[2:], *Settings(scale=2).options()], Path(sys.argv[3]).parent)
+run = BundleProcess(enhance_arguments(*sys.argv[2:], Settings(scale=2).options()), Path(sys.argv[3]).parent)
 while run.poll() is None:
     time.sleep(0.05)
 print(run.poll().kind, run.log)

@@ -16,7 +16,7 @@ from ctsgan.io.files import read_volume, write_volume
 from ctsgan.volume import Volume
 from ctsgan.workflow import Request, enhance_file
 from CTsGANEnhanceLib.Bundle import MODULE_FOLDER, bundle_folder, worker_environment
-from CTsGANEnhanceLib.Process import LOG_LINES, LONGEST_LINE, EnhanceProcess, Progress
+from CTsGANEnhanceLib.Process import LOG_LINES, LONGEST_LINE, BundleProcess, Progress
 from slicer_extension.workers import (
     at_once,
     ends_within,
@@ -60,7 +60,7 @@ def start(folder):
 
     def start_one(arguments, folder=folder, **options):
         folder.mkdir()
-        runs.append(EnhanceProcess(arguments, folder, **options))
+        runs.append(BundleProcess(["enhance", *arguments, "--progress", "slicer"], folder, **options))
         return runs[-1]
 
     yield start_one
@@ -210,8 +210,8 @@ def test_a_program_that_is_not_there_is_an_error_and_leaves_no_folder(start, arg
 HOST = """
 import sys, time
 from pathlib import Path
-from CTsGANEnhanceLib.Process import EnhanceProcess
-run = EnhanceProcess(sys.argv[2:], Path(sys.argv[1]))
+from CTsGANEnhanceLib.Process import BundleProcess
+run = BundleProcess(sys.argv[2:], Path(sys.argv[1]))
 while not run.progress.fraction:
     time.sleep(0.01)
 print(run.pid, flush=True)
@@ -225,9 +225,8 @@ def test_the_worker_ends_when_its_host(long_arguments, folder, end):
     environment["PYTHONPATH"] += os.pathsep + str(MODULE_FOLDER)
     folder.mkdir()
     pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
-    host = subprocess.Popen(
-        [sys.executable, "-c", HOST, str(folder), *long_arguments], env=environment, text=True, **pipes
-    )
+    command = [sys.executable, "-c", HOST, str(folder), "enhance", *long_arguments, "--progress", "slicer"]
+    host = subprocess.Popen(command, env=environment, text=True, **pipes)
     worker = int(host.stdout.readline())
     assert processes_of(worker)
     if end == "is killed":

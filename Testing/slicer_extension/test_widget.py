@@ -5,6 +5,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core: `make test-slicer` sets it up")
@@ -116,7 +117,7 @@ def test_every_setting_reaches_the_scene_and_comes_back(ct, open_module):
 def test_every_input_has_a_tooltip_and_a_label_that_leads_to_it(open_module):
     ui = open_module().ui
     inputs = [widget for widget in vars(ui).values() if widget.property("SlicerParameterName")]
-    assert len(inputs) == 12
+    assert len(inputs) == 14
     for widget in inputs:
         assert widget.toolTip().endswith(".")
         assert getattr(ui, widget.name + "Label").buddy() is widget
@@ -151,6 +152,77 @@ def test_a_run_is_ended_at_once(scene, add_volume, open_module, tmp_path, way):
         return seconds
 
     assert at_once(end_once)
+
+
+def test_what_a_run_would_do_is_said_once_the_settings_have_settled(application, ct, open_module, tmp_path):
+    ui = open_module().ui
+    parameters().scale = 1
+    wait_until(application, lambda: "Memory: about 1.0 GiB" in ui.forecastLabel.text())
+    wait_until(application, lambda: "Time: about 0 s (processor, " in ui.forecastLabel.text())
+    assert ui.forecastLabel.text().startswith("48 x 64 x 3 voxels of ")
+    assert list((tmp_path / "runs").iterdir()) == []
+    ui.input_volume.setCurrentNode(None)
+    wait_until(application, lambda: ui.forecastLabel.text() == "")
+
+
+def test_a_trial_is_not_made_for_settings_that_are_left(application, ct, open_module, tmp_path):
+    ui = open_module().ui
+    wait_until(application, lambda: list((tmp_path / "runs").iterdir()))
+    ui.scale.setCurrentIndex(SCALES.index(4))
+    wait_until(application, lambda: "192 x 256 x 3" in ui.forecastLabel.text())
+    wait_until(application, lambda: "Time: about" in ui.forecastLabel.text())
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_what_is_no_ct_is_said_before_the_run(application, add_volume, open_module, crop):
+    add_volume("mask", voxels=(crop.voxels > 0).astype("uint8"))
+    ui = open_module().ui
+    wait_until(application, lambda: "Caution: mask has values 0 to 1, not HU" in ui.forecastLabel.text())
+
+
+def test_a_preview_is_shown_beside_the_input_and_is_no_output(application, scene, ct, views, open_module, crop):
+    for row, value in enumerate((np.diag([-1, -1, 1, 1]) @ crop.affine @ [24, 32, 2, 1])[:3]):
+        views["Red"].GetSliceToRAS().SetElement(row, 3, value)
+    module = open_module()
+    parameters().scale = 1
+    for _ in range(2):
+        module.ui.previewButton.click()
+        assert not module.ui.previewButton.isEnabled()
+        wait_until(application, module.ui.previewButton.isEnabled)
+        assert module.ui.statusLabel.text() == "Done."
+    assert parameters().output_volume is None
+    assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 2
+    right = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[1]
+    assert right.GetBackgroundVolumeID() == scene.GetFirstNodeByName("CT_x1_preview").GetID()
+
+
+def test_input_and_output_are_compared(application, scene, ct, add_volume, views, open_module, crop):
+    ui = open_module().ui
+    assert not ui.compareButton.isEnabled()
+    output = add_volume("CT_x2", voxels=crop.voxels + np.int16(10))
+    ui.output_volume.setCurrentNode(output)
+    ui.compareButton.click()
+    left = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
+    assert (left.GetBackgroundVolumeID(), left.GetForegroundVolumeID()) == (ct.GetID(), output.GetID())
+    ui.fade.setValue(0.75)
+    assert left.GetForegroundOpacity() == 0.75
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "all of it")
+    roi.SetSize(9000, 9000, 9000)
+    ui.compare_roi.setCurrentNode(roi)
+    expected = [f"{name}: mean {crop.voxels.mean() + more:.1f} HU" for name, more in (("CT", 0), ("CT_x2", 10))]
+    wait_until(application, lambda: ui.statisticsLabel.text().count("HU") == 4)
+    lines = ui.statisticsLabel.text().splitlines()
+    assert [line.split(", ")[0] for line in lines] == expected
+    assert f"standard deviation {crop.voxels.std():.1f} HU" in lines[0]
+    roi.SetCenter(90000, 0, 0)
+    wait_until(application, lambda: "lies outside" in ui.statisticsLabel.text())
+
+
+def test_a_strength_that_the_model_does_not_have_cannot_be_set_but_taken_back(ct, open_module):
+    ui = open_module().ui
+    assert not ui.strength.isEnabled()
+    parameters().strength = 0.5
+    assert ui.strength.isEnabled()
 
 
 def test_what_goes_wrong_is_one_sentence_and_a_log(application, add_volume, open_module, crop):

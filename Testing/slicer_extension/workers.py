@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from CTsGANEnhanceLib.Process import EnhanceProcess, Outcome
+from CTsGANEnhanceLib.Process import BundleProcess, Outcome
 
 
 def python_running(code: str) -> list[str]:
@@ -71,7 +71,7 @@ def seconds_of(action: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def wait_for_progress(run: EnhanceProcess) -> None:
+def wait_for_progress(run: BundleProcess) -> None:
     """Until the first slice is done."""
     deadline = time.monotonic() + 60
     while run.progress.fraction == 0.0 and run.poll() is None and time.monotonic() < deadline:
@@ -79,7 +79,7 @@ def wait_for_progress(run: EnhanceProcess) -> None:
     assert run.progress.fraction > 0.0, run.log
 
 
-def wait_for_end(run: EnhanceProcess, seconds: float = 90) -> Outcome:
+def wait_for_end(run: BundleProcess, seconds: float = 90) -> Outcome:
     deadline = time.monotonic() + seconds
     while (outcome := run.poll()) is None:
         assert time.monotonic() < deadline, "the run goes on and on"
