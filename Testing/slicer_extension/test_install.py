@@ -95,3 +95,15 @@ def test_the_installed_tree_gives_the_voxels_of_ctsgan_enhance(installed, crop, 
     assert not (tmp_path / "run").exists()
     expected, kept = read_volume(tmp_path / "expected.nrrd"), read_volume(tmp_path / "kept.nrrd")
     np.testing.assert_array_equal(kept.voxels, expected.voxels, strict=True)
+
+
+def test_the_installed_command_line_module_finds_the_installed_bundle(installed, crop, tmp_path):
+    write_volume(crop, tmp_path / "input.nrrd")
+    enhance_file(tmp_path / "input.nrrd", tmp_path / "expected.nrrd", Request(scale=1))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    script = installed.parent / "cli-modules/CTsGANEnhanceCLI.py"
+    command = [sys.executable, script, "--scale", "1", tmp_path / "input.nrrd", tmp_path / "output.nrrd"]
+    result = subprocess.run(list(map(str, command)), env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    expected, given = read_volume(tmp_path / "expected.nrrd"), read_volume(tmp_path / "output.nrrd")
+    np.testing.assert_array_equal(given.voxels, expected.voxels, strict=True)

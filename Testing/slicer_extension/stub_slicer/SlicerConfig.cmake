@@ -4,6 +4,7 @@ set(Slicer_EXTENSION_GENERATE_CONFIG ${Slicer_USE_FILE})
 set(Slicer_EXTENSION_CPACK ${Slicer_USE_FILE})
 set(Slicer_QTSCRIPTEDMODULES_LIB_DIR lib/qt-scripted-modules)
 set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR ${Slicer_QTSCRIPTEDMODULES_LIB_DIR})
+set(Slicer_INSTALL_CLIMODULES_BIN_DIR lib/cli-modules)
 
 # Scripts and resources keep their folders relative to the module's, as in Slicer; a missing one is an error.
 macro(slicerMacroBuildScriptedModule)
@@ -18,4 +19,9 @@ macro(slicerMacroBuildScriptedModule)
     get_filename_component(folder ${file} DIRECTORY)
     install(FILES ${file} DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}/${folder})
   endforeach()
+endmacro()
+
+macro(SlicerMacroBuildScriptedCLI)
+  cmake_parse_arguments(MODULE "" "NAME" "" ${ARGN})
+  install(FILES ${MODULE_NAME}.py ${MODULE_NAME}.xml DESTINATION ${Slicer_INSTALL_CLIMODULES_BIN_DIR})
 endmacro()
