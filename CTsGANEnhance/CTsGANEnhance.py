@@ -1,13 +1,18 @@
 """CTsGANEnhance in 3D Slicer: a CT volume in, a sharper and cleaner CT volume of the same patient out."""
 
+from pathlib import Path
+
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleLogic
 
 from CTsGANEnhanceLib.Parameters import Parameters
+from CTsGANEnhanceLib.Sample import register_sample_data
+from CTsGANEnhanceLib.SelfTest import CTsGANEnhanceTest
 from CTsGANEnhanceLib.Widget import CTsGANEnhanceWidget
 
-__all__ = ["CTsGANEnhance", "CTsGANEnhanceLogic", "CTsGANEnhanceWidget"]
+__all__ = ["CTsGANEnhance", "CTsGANEnhanceLogic", "CTsGANEnhanceTest", "CTsGANEnhanceWidget"]
 
 
 class CTsGANEnhance(ScriptedLoadableModule):
@@ -21,6 +26,8 @@ class CTsGANEnhance(ScriptedLoadableModule):
         parent.contributors = ["CTsGANEnhance maintainers"]
         parent.helpText = _("Makes the pixels of a CT volume finer, or cleans it. For research; not a medical device.")
         parent.acknowledgementText = ""
+        resources = Path(__file__).resolve().parent / "Resources"
+        slicer.app.connect("startupCompleted()", lambda: register_sample_data(resources))
 
 
 class CTsGANEnhanceLogic(ScriptedLoadableModuleLogic):

@@ -1,6 +1,8 @@
 """The extension as CMake installs it. Needs no Slicer: a stub has the macros."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,10 +25,14 @@ def cmake(*arguments):
     return result.stdout
 
 
+def configure(folder, *options) -> str:
+    return cmake("-S", MODULE_FOLDER.parent, "-B", folder, f"-DSlicer_DIR={STUB}", "-DBUILD_TESTING=ON", *options)
+
+
 @pytest.fixture(scope="session")
 def build(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("build")
-    cmake("-S", MODULE_FOLDER.parent, "-B", folder, f"-DSlicer_DIR={STUB}")
+    configure(folder)
     return folder
 
 
@@ -43,6 +49,36 @@ def files_of(folder, pattern="*") -> set[str]:
     return {str(path.relative_to(folder)) for path in paths}
 
 
+def fields_of(said: str) -> dict[str, str]:
+    return dict(re.findall(r"EXTENSION_(\w+)=(.*)", said))
+
+
+def test_what_slicer_tells_of_the_extension_is_complete_and_true(tmp_path):
+    said = configure(tmp_path, "-DEXTENSION_HOMEPAGE=https://host.example/group/name")
+    fields = fields_of(said)
+    assert all(fields.values()), fields
+    assert fields["DEPENDS"] == "PyTorch"
+    for picture in (fields["ICONURL"], fields["SCREENSHOTURLS"]):
+        path = picture.removeprefix("https://host.example/group/name/raw/main/")
+        assert (MODULE_FOLDER.parent / path).read_bytes().startswith(b"\x89PNG")
+    assert "Self test: CTsGANEnhance.py" in said
+
+
+def test_no_address_is_invented_before_there_is_one(tmp_path):
+    fields = fields_of(configure(tmp_path))
+    assert fields["HOMEPAGE"] == fields["ICONURL"] == fields["SCREENSHOTURLS"] == ""
+
+
+def test_the_entry_for_the_extensions_index_says_what_cmake_does(tmp_path):
+    text = (MODULE_FOLDER / "README.md").read_text()
+    entry = json.loads(re.search(r"```json\n(.*?)```", text, re.DOTALL)[1])
+    # what the schema that it names asks for, and what else it allows
+    required, allowed = {"$schema", "category", "scm_url"}, {"scm_revision", "build_dependencies", "build_subdirectory"}
+    assert required <= entry.keys() <= required | allowed
+    assert entry["build_dependencies"] == fields_of(configure(tmp_path))["DEPENDS"].split(";")
+    assert f'"{entry["category"]}"' in (MODULE_FOLDER / "CTsGANEnhance.py").read_text()
+
+
 def test_modules_lie_flat_with_the_bundle_beside_them(installed):
     assert {path.name for path in installed.iterdir()} == {
         "CTsGANEnhance.py",
@@ -53,7 +89,7 @@ def test_modules_lie_flat_with_the_bundle_beside_them(installed):
 
 
 def test_every_file_of_the_module_and_the_bundle_is_installed(installed):
-    in_source = files_of(MODULE_FOLDER) - {"CMakeLists.txt"}
+    in_source = files_of(MODULE_FOLDER) - {"CMakeLists.txt", "README.md"}
     assert files_of(installed) == in_source | {
         f"monai_bundle/{name}" for name in files_of(MODULE_FOLDER.parent / "monai_bundle")
     }

@@ -1,8 +1,10 @@
 """The panel of the real .ui file over a real scene, in Qt without a screen and Slicer's own widgets as stand-ins."""
 
 import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +16,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import qt  # noqa: E402
 
 from CTsGANEnhance import CTsGANEnhanceLogic, CTsGANEnhanceWidget  # noqa: E402
+from CTsGANEnhanceLib.Bundle import MODULE_FOLDER  # noqa: E402
 from CTsGANEnhanceLib.Installer import ensure_packages  # noqa: E402
 from CTsGANEnhanceLib.Parameters import DEVICES, MODELS, SCALES, settings_of  # noqa: E402
 from CTsGANEnhanceLib.Settings import Settings  # noqa: E402
@@ -243,3 +246,12 @@ def test_a_missing_package_is_named_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
     with pytest.raises(RuntimeError, match="install the extension PyTorch"):
         ensure_packages(tmp_path / "requirements.txt")
+
+
+def test_pytorch_is_not_loaded_into_slicer():
+    code = "import sys; sys.path[:0] = sys.argv[1:]; import CTsGANEnhance; print('torch' in sys.modules)"
+    paths = [str(MODULE_FOLDER), str(Path(__file__).parent / "standins")]
+    # slicer-core's own place for parts of Slicer is looked up once, when it is first imported
+    environment = {**os.environ, "PYTHONPATH": paths[1]}
+    result = subprocess.run([sys.executable, "-c", code, *paths], env=environment, capture_output=True, text=True)
+    assert result.stdout == "False\n", result.stderr

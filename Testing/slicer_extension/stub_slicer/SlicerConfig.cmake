@@ -1,6 +1,6 @@
 # What an extension's CMake files use of a Slicer build, for configuring and installing without one.
 set(Slicer_USE_FILE ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
-set(Slicer_EXTENSION_GENERATE_CONFIG ${Slicer_USE_FILE})
+set(Slicer_EXTENSION_GENERATE_CONFIG ${CMAKE_CURRENT_LIST_DIR}/fields.cmake)
 set(Slicer_EXTENSION_CPACK ${Slicer_USE_FILE})
 set(Slicer_QTSCRIPTEDMODULES_LIB_DIR lib/qt-scripted-modules)
 set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR ${Slicer_QTSCRIPTEDMODULES_LIB_DIR})
@@ -24,4 +24,9 @@ endmacro()
 macro(SlicerMacroBuildScriptedCLI)
   cmake_parse_arguments(MODULE "" "NAME" "" ${ARGN})
   install(FILES ${MODULE_NAME}.py ${MODULE_NAME}.xml DESTINATION ${Slicer_INSTALL_CLIMODULES_BIN_DIR})
+endmacro()
+
+macro(slicer_add_python_unittest)
+  cmake_parse_arguments(TEST "" "SCRIPT" "" ${ARGN})
+  message(STATUS "Self test: ${TEST_SCRIPT}")
 endmacro()

@@ -1,5 +1,6 @@
 """What a scripted module's classes inherit in Slicer, as far as this module uses it."""
 
+import unittest
 from pathlib import Path
 
 RESOURCES = Path(__file__).resolve().parents[4] / "CTsGANEnhance/Resources"
@@ -34,3 +35,7 @@ class ScriptedLoadableModuleLogic:
             found.SetSingletonTag("CTsGANEnhance")
             found = scene.AddNode(found)
         return found
+
+
+class ScriptedLoadableModuleTest(unittest.TestCase):
+    pass
