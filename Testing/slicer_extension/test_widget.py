@@ -168,12 +168,14 @@ def test_what_a_run_would_do_is_said_once_the_settings_have_settled(application,
     wait_until(application, lambda: ui.forecastLabel.text() == "")
 
 
-def test_a_trial_is_not_made_for_settings_that_are_left(application, ct, open_module, tmp_path):
-    ui = open_module().ui
+def test_a_trial_of_settings_that_were_left_is_ended(application, ct, open_module, tmp_path):
+    module = open_module()
     wait_until(application, lambda: list((tmp_path / "runs").iterdir()))
-    ui.scale.setCurrentIndex(SCALES.index(4))
-    wait_until(application, lambda: "192 x 256 x 3" in ui.forecastLabel.text())
-    wait_until(application, lambda: "Time: about" in ui.forecastLabel.text())
+    pid = module._forecast._trial[1]._process.pid
+    module.ui.scale.setCurrentIndex(SCALES.index(4))
+    wait_until(application, lambda: "192 x 256 x 3" in module.ui.forecastLabel.text())
+    assert ends_within(pid, 0.2)
+    wait_until(application, lambda: "Time: about" in module.ui.forecastLabel.text())
     assert list((tmp_path / "runs").iterdir()) == []
 
 
