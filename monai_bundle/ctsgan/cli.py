@@ -298,10 +298,6 @@ def _info(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
-
-
 def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.reference is None and not arguments.get_peers:
         raise CTError("name a folder of CT volumes and one for the report, or ask for --get-peers alone")

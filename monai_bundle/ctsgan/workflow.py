@@ -215,11 +215,10 @@ def estimate(volume: Volume, plan: Plan, request: Request) -> Estimate:
     network = models.load_generator(request.model, plan.scale, request.strength)
     edge = 512 // plan.scale
     trial = volume.voxels[:1, :edge, :edge].astype(np.float32)
-    column_mm, row_mm, _ = (float(mm) for mm in volume.spacing_mm)
     durations = []
     for _ in range(2):
         started = time.monotonic()
-        enhance_slices(trial, (row_mm, column_mm), network, settings)
+        enhance_slices(trial, volume.row_and_column_mm, network, settings)
         durations.append(time.monotonic() - started)
     boxed = np.prod([last - first for first, last in plan.box])
     seconds = durations[-1] * float(boxed) / trial.size
