@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .errors import CTError
+from .io.series import COMPRESSIONS
 from .progress import STYLES, progress_display
 
 DEGRADATIONS = ("area", "portable", "bicubic", "scanner", "paper")
@@ -53,6 +54,13 @@ def _add_writing_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
 
 
+def add_series_options(group: argparse._ArgumentGroup) -> None:
+    """In what form a derived series is written; see :class:`ctsgan.io.series.SeriesOptions`."""
+    group.add_argument("--multi-frame", action="store_true", help="DICOM: one Enhanced CT image, not one a slice")
+    group.add_argument("--compress", choices=COMPRESSIONS, dest="compression", help="DICOM: without loss")
+    group.add_argument("--anonymize", action="store_true", help="DICOM: by the Basic Confidentiality Profile")
+
+
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to do")
     what.add_argument(
@@ -90,7 +98,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     enhance.add_argument("output", type=Path, help="a file of these kinds, or a folder")
     _add_request_options(enhance)
-    _add_writing_options(enhance.add_argument_group("input and output"))
+    files = enhance.add_argument_group("input and output")
+    _add_writing_options(files)
+    add_series_options(files)
     enhance.set_defaults(run=_enhance)
 
     degrade = commands.add_parser("degrade", help="make a volume coarser, blurrier and noisier, to try things on")
@@ -161,6 +171,9 @@ def _request(arguments: argparse.Namespace):
         force=arguments.force,
         fill=arguments.fill,
         overwrite=getattr(arguments, "overwrite", False),
+        multi_frame=getattr(arguments, "multi_frame", False),
+        compression=getattr(arguments, "compression", None),
+        anonymize=getattr(arguments, "anonymize", False),
     )
 
 

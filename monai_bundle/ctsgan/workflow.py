@@ -17,6 +17,7 @@ from .errors import CTError
 from .geometry import cropped_affine, grid_for_spacing, upscaled_affine, voxel_spacing
 from .io.files import check_storable, read_volume, write_volume
 from .io.output import partial_output, require_space
+from .io.series import SeriesOptions
 from .volume import Volume
 
 WORKING_MEMORY = 2**30
@@ -37,12 +38,21 @@ class FileRequest:
         force: go on where the input does not look like a CT.
         fill: HU put in the place of NaN and Inf; ``None`` refuses them.
         overwrite: replace an output that exists.
+        multi_frame, compression, anonymize: see :class:`ctsgan.io.series.SeriesOptions`; for DICOM output.
     """
 
     series: str | None = None
     force: bool = False
     fill: float | None = None
     overwrite: bool = False
+    multi_frame: bool = False
+    compression: str | None = None
+    anonymize: bool = False
+
+    @property
+    def series_options(self) -> SeriesOptions:
+        """In what form DICOM output is written."""
+        return SeriesOptions(self.multi_frame, self.compression, self.anonymize)
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Request(FileRequest):
         device: auto, cpu, cuda, cuda:n or mps.
         dtype: auto, float32, float16 or bfloat16.
         threads: of the processor; ``None`` leaves it to PyTorch.
-        series, force, fill, overwrite: as in :class:`FileRequest`.
+        series, force, fill, overwrite, multi_frame, compression, anonymize: as in :class:`FileRequest`.
     """
 
     scale: int | None = None
@@ -271,12 +281,12 @@ def process_file(
     with partial_output(target, overwrite=request.overwrite, source=source) as partial:
         volume = read_volume(source, series=request.series, force=request.force, fill=request.fill)
         shape, description = prepare(volume)
-        check_storable(volume, partial)
+        check_storable(volume, partial, request.series_options, shape)
         require_space(partial, int(np.prod(shape)) * 2)
         read = time.monotonic()
         result = process(volume)
         done = time.monotonic()
-        write_volume(result, partial, description=description, purpose=purpose)
+        write_volume(result, partial, description=description, purpose=purpose, options=request.series_options)
     return Report(
         target,
         result.voxels.shape,
@@ -302,11 +312,14 @@ def enhance_file(source: Path, target: Path, request: Request, progress: Progres
 
 
 def describe(request: Request, plan: Plan) -> str:
-    """How an output was made, in one line for its header."""
+    """How an output was made, in one line for its header; weights are named by the start of their SHA-256."""
     from . import __version__
 
     fidelity = f"fidelity {request.fidelity_mm:g} mm" if request.fidelity_mm else "fidelity off"
-    return f"ctsgan {__version__} model {request.model} x{plan.scale} strength {request.strength} {fidelity}"
+    files = models.weight_files(request.model, plan.scale, models.strength_value(request.strength))
+    weights = "+".join(file["sha256"][:12] for file in files)
+    settings = f"strength {request.strength} {fidelity} weights {weights}"
+    return f"ctsgan {__version__} model {request.model} x{plan.scale} {settings}"
 
 
 @dataclass(frozen=True)
