@@ -26,6 +26,12 @@ PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 USER, PASSWORD = "reader", "opens-the-door"
 
 
+def python_environment() -> dict[str, str]:
+    """Of a Python that finds this checkout first."""
+    folders = (ROOT / "monai_bundle", ROOT / "Applications/PACS", ROOT / "Testing")
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, folders))}
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody listens at."""
     sockets = [socket.socket() for _ in range(count)]
@@ -37,7 +43,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for(what: Callable[[], object], seconds: float = 60.0) -> Any:
+def wait_for(what: Callable[[], object], seconds: float = 20.0) -> Any:
     """What ``what`` gives as soon as that is true of it."""
     deadline = time.monotonic() + seconds
     while True:
@@ -56,14 +62,13 @@ def listens(port: int) -> bool:
 class Process:
     """A program that is started, killed and started again; its words go to a file."""
 
-    def __init__(self, command: Sequence[object], ports: Sequence[int], log: Path, **environment: str) -> None:
+    def __init__(self, command: Sequence[object], ports: Sequence[int], log: Path) -> None:
         self.command = [str(word) for word in command]
         self.ports, self.log = ports, log
-        self.environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.environment)
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=log, env=python_environment())
         wait_for(lambda: self._ended() or all(listens(port) for port in self.ports))
         assert not self._ended(), self.said()
 
@@ -99,6 +104,7 @@ class Orthanc(Process):
     """Orthanc with DICOMweb, its storage in a folder."""
 
     def __init__(self, folder: Path, listener_port: int = 1, **more: object) -> None:
+        self.listener_port = listener_port
         self.dicom_port, self.http_port = free_ports(2)
         folder.mkdir(parents=True, exist_ok=True)
         settings = {
@@ -170,8 +176,7 @@ class Service(Process):
         command += ["--own-port", self.port, "--web-port", self.web_port, "--settle", 1, "--reserve", 0.1]
         command += ["--scale", 1, "--threads", 1, "--device", "cpu", *options]
         folder.mkdir(parents=True, exist_ok=True)
-        path = os.pathsep.join(str(ROOT / name) for name in ("monai_bundle", "Applications/PACS"))
-        super().__init__(command, [self.port, self.web_port], folder / "service.log", PYTHONPATH=path)
+        super().__init__(command, [self.port, self.web_port], folder / "service.log")
 
     @property
     def web(self) -> str:

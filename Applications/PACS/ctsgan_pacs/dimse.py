@@ -76,8 +76,13 @@ class Node:
     move_port: int | None = None
 
 
-def storage_contexts() -> list[PresentationContext]:
-    """One for each class and encoding, so that an archive can send each image as it holds it."""
+def accepted_contexts() -> list[PresentationContext]:
+    """For who waits for images: one for each class, with every encoding."""
+    return [build_context(kind, [*UNCOMPRESSED, *COMPRESSED]) for kind in STORED_CLASSES]
+
+
+def offered_contexts() -> list[PresentationContext]:
+    """For who asks for images: one for each class and encoding, so that each can come as it is stored."""
     syntaxes = [UNCOMPRESSED, *([syntax] for syntax in COMPRESSED)]
     return [build_context(kind, offered) for kind in STORED_CLASSES for offered in syntaxes]
 
@@ -153,7 +158,7 @@ class DimseArchive:
     def _get(self, wanted: Dataset, handlers: list) -> None:
         model = StudyRootQueryRetrieveInformationModelGet
         roles = [build_role(kind, scp_role=True) for kind in STORED_CLASSES]
-        contexts = [build_context(model), *storage_contexts()]
+        contexts = [build_context(model), *offered_contexts()]
         with self._associated(contexts, ext_neg=roles, evt_handlers=handlers) as association:
             for status, _ in association.send_c_get(wanted, model):
                 self._require_success(status, "C-GET", PENDING)
@@ -165,7 +170,7 @@ class DimseArchive:
         context = self.node.tls.server() if self.node.tls else None
         try:
             server = receiver.start_server(
-                ("", port), block=False, contexts=storage_contexts(), evt_handlers=handlers, ssl_context=context
+                ("", port), block=False, contexts=accepted_contexts(), evt_handlers=handlers, ssl_context=context
             )
         except OSError:
             raise CTError(f"port {port} is taken, where C-MOVE should send to; choose another --move-port") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
+from pydicom.pixels.utils import get_expected_length
 
 from ctsgan.dicom.headers import quietly
 
@@ -180,11 +181,19 @@ def _identify(file: Path) -> tuple[str, str, str]:
     try:
         image: Dataset = dcmread(file)
         uids = tuple(str(image.get(keyword) or "") for keyword in keywords)
-        has_pixels = "PixelData" in image
+        complete = all(uids) and _has_all_pixels(image)
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         raise Damaged(f"it cannot be read ({type(error).__name__})") from None
+    if not complete:
+        raise Damaged("it lacks UIDs or pixels")
     if uids[0] not in STORED_CLASSES:
         raise Refused("it is not a CT image")
-    if not all(uids) or not has_pixels:
-        raise Damaged("it lacks UIDs or pixels")
     return uids
+
+
+def _has_all_pixels(image: Dataset) -> bool:
+    """Whether there are as many bytes as pixels; of compressed ones, whether there are any."""
+    if image.file_meta.TransferSyntaxUID.is_encapsulated:
+        return bool(image.get("PixelData"))
+    # pydicom reads a file that is cut short as far as it goes
+    return len(image.get("PixelData", b"")) >= get_expected_length(image)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import Verification
@@ -14,8 +14,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from ctsgan.errors import CTError, reason
 
-from .archive import STORED_CLASSES
-from .dimse import COMPRESSED, SECONDS, UNCOMPRESSED
+from .dimse import SECONDS, accepted_contexts
 from .inbox import Full, Inbox, Refused
 from .security import Tls
 
@@ -47,9 +46,7 @@ class Receiver:
         self._entity.require_calling_aet = list(callers)
         self._entity.maximum_associations = ASSOCIATIONS
         self._entity.network_timeout = self._entity.acse_timeout = self._entity.dimse_timeout = SECONDS
-        self._entity.add_supported_context(Verification)
-        for kind in STORED_CLASSES:
-            self._entity.add_supported_context(kind, [*UNCOMPRESSED, *COMPRESSED])
+        self._entity.supported_contexts = [build_context(Verification), *accepted_contexts()]
 
     def start(self, address: str, port: int, tls: Tls | None = None) -> ThreadedAssociationServer:
         """Listen in threads of its own, until ``shutdown()`` of what is returned.

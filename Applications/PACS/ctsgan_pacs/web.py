@@ -126,6 +126,8 @@ class WebDoor:
         except ClientDisconnect:
             logger.warning("a sender by STOW-RS left without goodbye; %d series wait for it", len(brought))
             return Response(status_code=HTTPStatus.BAD_REQUEST)
+        if not taken and not refused:
+            return PlainTextResponse("the body holds no image", HTTPStatus.BAD_REQUEST)
         self._inbox.goodbye(brought)
         return _answer(taken, refused)
 
