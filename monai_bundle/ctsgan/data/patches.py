@@ -40,7 +40,7 @@ class PatchBatches(IterableDataset):
         device: where patches are made. Slices are kept there too, if they leave half of a GPU's free memory free.
         seed: of everything that is drawn.
         coarser_prob: how often the sharp patch has pixels of twice the size.
-        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 1.5 of its pixels.
+        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 2 of its pixels.
         lesions: what is put into sharp patches; ``None`` for nothing.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
@@ -112,7 +112,7 @@ class PatchBatches(IterableDataset):
                 break
         patch = footprint_mean(patch.to(self.device).float()[None], coarser)
         if random.random_sample() < self.softer_prob:
-            patch = gaussian_blur(patch, random.uniform(0.5, 1.5) * float(np.mean(spacing_mm)), spacing_mm)
+            patch = gaussian_blur(patch, random.uniform(0.5, 2.0) * float(np.mean(spacing_mm)), spacing_mm)
         if self.lesions is not None:
             patch = self.lesions.set_random_state(state=random)(patch, spacing_mm)
         patch = patch.round()
