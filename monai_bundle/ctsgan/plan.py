@@ -14,6 +14,7 @@ import numpy as np
 from . import models
 from .errors import CTError
 from .geometry import cropped_affine, grid_for_spacing, upscaled_affine, voxel_spacing
+from .io.series import SeriesOptions
 from .volume import Volume
 
 FIDELITY_MM = 5.0
@@ -46,12 +47,21 @@ class FileRequest:
         force: go on where the input does not look like a CT.
         fill: HU put in the place of NaN and Inf; ``None`` refuses them.
         overwrite: replace an output that exists.
+        multi_frame, compression, anonymize: see :class:`ctsgan.io.series.SeriesOptions`; for DICOM output.
     """
 
     series: str | None = None
     force: bool = False
     fill: float | None = None
     overwrite: bool = False
+    multi_frame: bool = False
+    compression: str | None = None
+    anonymize: bool = False
+
+    @property
+    def series_options(self) -> SeriesOptions:
+        """In what form DICOM output is written."""
+        return SeriesOptions(self.multi_frame, self.compression, self.anonymize)
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class Request(FileRequest):
         device: auto, cpu, cuda, cuda:n or mps.
         dtype: auto, float32, float16 or bfloat16.
         threads: of the processor; ``None`` leaves it to PyTorch.
-        series, force, fill, overwrite: as in :class:`FileRequest`.
+        series, force, fill, overwrite, multi_frame, compression, anonymize: as in :class:`FileRequest`.
     """
 
     scale: int | None = None

@@ -156,12 +156,12 @@ def process_file(
     with partial_output(target, overwrite=request.overwrite, source=source) as partial:
         volume = read_volume(source, series=request.series, force=request.force, fill=request.fill)
         shape, description = prepare(volume)
-        check_storable(volume, partial)
+        check_storable(volume, partial, request.series_options, shape)
         require_space(partial, int(np.prod(shape)) * 2)
         read = time.monotonic()
         result = process(volume)
         done = time.monotonic()
-        write_volume(result, partial, description=description, purpose=purpose)
+        write_volume(result, partial, description=description, purpose=purpose, options=request.series_options)
     return Report(
         target,
         result.voxels.shape,
@@ -187,11 +187,14 @@ def enhance_file(source: Path, target: Path, request: Request, progress: Progres
 
 
 def describe(request: Request, plan: Plan) -> str:
-    """How an output was made, in one line for its header."""
+    """How an output was made, in one line for its header; weights are named by the start of their SHA-256."""
     from . import __version__
 
     fidelity = f"fidelity {request.fidelity_mm:g} mm" if request.fidelity_mm else "fidelity off"
-    return f"ctsgan {__version__} model {request.model} x{plan.scale} strength {request.strength} {fidelity}"
+    files = models.weight_files(request.model, plan.scale, models.strength_value(request.strength))
+    weights = "+".join(file["sha256"][:12] for file in files)
+    settings = f"strength {request.strength} {fidelity} weights {weights}"
+    return f"ctsgan {__version__} model {request.model} x{plan.scale} {settings}"
 
 
 @dataclass(frozen=True)
@@ -215,11 +218,10 @@ def estimate(volume: Volume, plan: Plan, request: Request) -> Estimate:
     network = models.load_generator(request.model, plan.scale, request.strength)
     edge = 512 // plan.scale
     trial = volume.voxels[:1, :edge, :edge].astype(np.float32)
-    column_mm, row_mm, _ = (float(mm) for mm in volume.spacing_mm)
     durations = []
     for _ in range(2):
         started = time.monotonic()
-        enhance_slices(trial, (row_mm, column_mm), network, settings)
+        enhance_slices(trial, volume.row_and_column_mm, network, settings)
         durations.append(time.monotonic() - started)
     boxed = np.prod([last - first for first, last in plan.box])
     seconds = durations[-1] * float(boxed) / trial.size
