@@ -1,16 +1,19 @@
-# `make enhance` enhances a real CT; `make test` passes the tests; `make test-hosts` those that need MONAI Label and MONAI
-# Deploy. All set up what they need.
+# `make enhance` enhances a real CT; `make test` passes the tests; `make test-slicer` those of the 3D Slicer extension on
+# real MRML; `make test-hosts` those that need MONAI Label and MONAI Deploy. All set up what they need.
 
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+SLICER_VENV ?= .venv-slicer
+SLICER_INSTALLED = $(SLICER_VENV)/.installed
+SLICER_REQUIREMENTS = CTsGANEnhance/Resources/requirements.txt Testing/slicer_extension/requirements.txt
 CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 
 # Each host has an environment of its own: their requirements exclude one another's.
 HOSTS = .hosts
 
-.PHONY: install data enhance test hosts test-hosts map map-folder lint clean
+.PHONY: install data enhance test test-slicer hosts test-hosts map map-folder lint clean
 
 install: $(INSTALLED)
 
@@ -36,6 +39,17 @@ enhance: data
 
 test: data
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+# Slicer's own libraries in an environment of their own: beside them, only what the extension asks for is there.
+$(SLICER_INSTALLED): $(SLICER_REQUIREMENTS) constraints.txt
+	$(PYTHON) -m venv $(SLICER_VENV)
+	$(SLICER_VENV)/bin/python -m pip install --quiet --upgrade pip
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
+		$(SLICER_VENV)/bin/python -m pip install --quiet $(addprefix --requirement ,$(SLICER_REQUIREMENTS))
+	touch $@
+
+test-slicer: data $(SLICER_INSTALLED)
+	$(SLICER_VENV)/bin/python -m pytest -q Testing/slicer_extension
 
 $(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
 $(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt

@@ -140,6 +140,7 @@ def build_parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="say what enhance would do, without doing it")
     info.add_argument("input", type=Path)
     _add_request_options(info)
+    info.add_argument("--json", action="store_true", help="say it as one line of JSON, for programs")
     info.set_defaults(run=_info)
 
     evaluate = commands.add_parser("evaluate", help="measure our models beside what people would pick instead")
@@ -278,24 +279,44 @@ def _notice(sentence: str) -> None:
 
 def _info(arguments: argparse.Namespace) -> int:
     from .io.files import read_volume
-    from .workflow import estimate, make_plan
+    from .plan import cautions, free_memory_bytes, grid_text
+    from .workflow import device_name, estimate, make_plan
 
     request = request_of(arguments)
     volume = read_volume(arguments.input, series=request.series, force=request.force, fill=request.fill)
     plan = make_plan(volume.voxels.shape, volume.affine, request)
     cost = estimate(volume, plan, request)
-    print(f"input   {_grid(volume.voxels.shape, volume.spacing_mm)}, {volume.voxels.dtype}")
-    print(f"output  {_grid(plan.shape, plan.spacing_mm)}, {cost.dtype}")
+    free = free_memory_bytes()
+    notes = cautions(volume, plan, free)
+    if arguments.json:
+        import json
+
+        facts = {
+            "input": grid_text(volume.voxels.shape, volume.spacing_mm),
+            "output": grid_text(plan.shape, plan.spacing_mm),
+            "scale": plan.scale,
+            "memory_bytes": cost.memory_bytes,
+            "free_memory_bytes": free,
+            "output_bytes": cost.output_bytes,
+            "seconds": cost.seconds,
+            "device": str(cost.device),
+            "device_name": device_name(cost.device),
+            "notes": notes,
+        }
+        print(json.dumps(facts))
+        return 0
+    print(f"input   {grid_text(volume.voxels.shape, volume.spacing_mm)}, {volume.voxels.dtype}")
+    print(f"output  {grid_text(plan.shape, plan.spacing_mm)}, {cost.dtype}")
     extra = ", then resampled to the wanted spacing" if plan.resampling else ""
     print(f"model   {request.model} x{plan.scale}, strength {request.strength}{extra}")
-    print(f"memory  about {cost.memory_bytes / 2**30:.1f} GiB; on disk up to {cost.output_bytes / 2**30:.2f} GiB")
+    beside = f", {free / 2**30:.1f} GiB free" if free is not None else ""
+    print(
+        f"memory  about {cost.memory_bytes / 2**30:.1f} GiB{beside}; on disk up to {cost.output_bytes / 2**30:.2f} GiB"
+    )
     print(f"time    about {cost.seconds:.0f} s on {cost.device} ({cost.seconds / plan.shape[0]:.2f} s a slice)")
+    for note in notes:
+        print(f"note    {note}")
     return 0
-
-
-def _grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> str:
-    slices, rows, columns = shape
-    return f"{columns} x {rows} x {slices} voxels of {' x '.join(f'{mm:.4g}' for mm in spacing_mm)} mm"
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
