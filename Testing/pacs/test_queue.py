@@ -172,11 +172,10 @@ class TestInbox:
 
 
 KILLED = """
-import os, sys, threading, time
+import sys
 from pathlib import Path
-from ctsgan_pacs.inbox import Inbox
-from pacs.conftest import LIMITS
-inbox = Inbox(Path(sys.argv[1]), LIMITS)
+from ctsgan_pacs.inbox import Inbox, Limits
+inbox = Inbox(Path(sys.argv[1]), Limits(10**6, 10**6, 1.0, 600.0))
 for path in sorted(Path(sys.argv[2]).iterdir()):
     file = inbox.new_file()
     file.write_bytes(path.read_bytes())
@@ -186,7 +185,7 @@ for path in sorted(Path(sys.argv[2]).iterdir()):
 
 def test_a_process_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
     folder = small_series(tmp_path / "source", 1, count=6)
-    for round_number, pause in enumerate((0.0, 0.002, 0.005, 0.01, 0.02)):
+    for round_number, pause in enumerate((0.0, 0.005, 0.02)):
         queue = tmp_path / f"queue{round_number}"
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, queue, folder], stdout=subprocess.PIPE, text=True, env=python_environment()
