@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +19,7 @@ from CTsGANEnhanceLib.Bundle import MODULE_FOLDER  # noqa: E402
 from CTsGANEnhanceLib.Installer import ensure_packages  # noqa: E402
 from CTsGANEnhanceLib.Parameters import DEVICES, MODELS, SCALES, settings_of  # noqa: E402
 from CTsGANEnhanceLib.Settings import Settings  # noqa: E402
+from slicer_extension.conftest import STANDINS  # noqa: E402
 from slicer_extension.workers import at_once, ends_within, processes_of, seconds_of  # noqa: E402
 
 
@@ -252,8 +252,8 @@ def test_a_missing_package_is_named_with_what_to_do(tmp_path, monkeypatch):
 
 def test_pytorch_is_not_loaded_into_slicer():
     code = "import sys; sys.path[:0] = sys.argv[1:]; import CTsGANEnhance; print('torch' in sys.modules)"
-    paths = [str(MODULE_FOLDER), str(Path(__file__).parent / "standins")]
-    # slicer-core's own place for parts of Slicer is looked up once, when it is first imported
-    environment = {**os.environ, "PYTHONPATH": paths[1]}
-    result = subprocess.run([sys.executable, "-c", code, *paths], env=environment, capture_output=True, text=True)
+    # slicer-core looks for its parts once, when it is first imported
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, STANDINS))}
+    command = [sys.executable, "-c", code, str(MODULE_FOLDER), *map(str, STANDINS)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
