@@ -2,15 +2,13 @@
 
 import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ctsgan.geometry import LPS_TO_RAS, cropped_affine
 from ctsgan.volume import Volume
-
-STANDINS = [Path(__file__).parent / "standins", Path(__file__).parents[2] / "Applications/BrowserView"]
+from slicer_extension.workers import STANDINS
 
 if importlib.util.find_spec("slicer_core"):
     # slicer-core takes whatever folders named `slicer` on the path hold for parts of itself
