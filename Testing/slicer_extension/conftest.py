@@ -2,17 +2,17 @@
 
 import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ctsgan.geometry import LPS_TO_RAS, cropped_affine
 from ctsgan.volume import Volume
+from slicer_extension.workers import STANDINS
 
 if importlib.util.find_spec("slicer_core"):
-    # slicer-core takes whatever a folder of this name on the path holds for parts of itself
-    sys.path.append(str(Path(__file__).parent / "standins"))
+    # slicer-core takes whatever folders named `slicer` on the path hold for parts of itself
+    sys.path += map(str, STANDINS)
 
 
 @pytest.fixture

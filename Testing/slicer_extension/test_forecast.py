@@ -85,17 +85,23 @@ def test_the_time_is_of_the_size_that_a_run_takes(add_volume, clinical_volume, t
     voxels = np.ascontiguousarray(clinical_volume.voxels[:4])
     node = add_volume(voxels=voxels, affine_ras=np.diag([-0.8, -0.8, 5.0, 1.0]))
     settings = Settings(scale=1, threads=1)
-    trial = try_speed(node, settings)
-    promised = trial.seconds_per_pixel * forecast(node, settings).pixels
-    run = start(node, settings)
-    while run.progress.fraction == 0.0 and run.poll() is None:
-        time.sleep(0.01)
-    started = time.monotonic()
-    assert wait_for_end(run).kind == "done", run.log
-    # from the first of four slices on
-    taken = (time.monotonic() - started) * 4 / 3
-    assert promised / 4 < taken < 4 * promised
-    assert "1 threads" in trial.device_name
+
+    def factor():
+        """Seconds taken by those that were promised, the larger by the smaller."""
+        trial = try_speed(node, settings)
+        assert "1 threads" in trial.device_name
+        promised = trial.seconds_per_pixel * forecast(node, settings).pixels
+        run = start(node, settings)
+        while run.progress.fraction == 0.0 and run.poll() is None:
+            time.sleep(0.01)
+        started = time.monotonic()
+        assert wait_for_end(run).kind == "done", run.log
+        # from the first of four slices on
+        taken = (time.monotonic() - started) * 4 / 3
+        return max(taken / promised, promised / taken)
+
+    # other programs may take the time of the trial or of the run
+    assert any(factor() < 3 for _ in range(3))
 
 
 def test_a_trial_leaves_no_file_and_a_failed_one_says_why(ct, try_speed, tmp_path):

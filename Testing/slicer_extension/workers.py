@@ -7,6 +7,9 @@ from pathlib import Path
 
 from CTsGANEnhanceLib.Process import BundleProcess, Outcome
 
+STANDINS = [Path(__file__).parent / "standins", Path(__file__).parents[2] / "Applications/BrowserView"]
+"""Folders with the parts of Slicer that slicer-core lacks."""
+
 
 def python_running(code: str) -> list[str]:
     """A command that runs ``code`` in the place of the bundle."""
@@ -73,13 +76,13 @@ def seconds_of(action: Callable[[], object]) -> float:
 
 def wait_for_progress(run: BundleProcess) -> None:
     """Until the first slice is done."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while run.progress.fraction == 0.0 and run.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert run.progress.fraction > 0.0, run.log
 
 
-def wait_for_end(run: BundleProcess, seconds: float = 90) -> Outcome:
+def wait_for_end(run: BundleProcess, seconds: float = 180) -> Outcome:
     deadline = time.monotonic() + seconds
     while (outcome := run.poll()) is None:
         assert time.monotonic() < deadline, "the run goes on and on"
