@@ -1,5 +1,6 @@
 # `make enhance` enhances a real CT; `make test` passes the tests; `make test-slicer` those of the 3D Slicer extension on
-# real MRML; `make test-hosts` those that need MONAI Label and MONAI Deploy. All set up what they need.
+# real MRML; `make test-hosts` those that need MONAI Label and MONAI Deploy, which it sets up as the others do what they
+# need, and Orthanc (Debian's orthanc and orthanc-dicomweb), without which its tests are skipped.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -77,7 +78,7 @@ map: map-folder
 	$(HOSTS)/monai_deploy/bin/holoscan package $(MAP) --config Applications/MONAIDeploy/app.yaml \
 	    --platform x86_64 --sdk monai-deploy --tag ctsgan:latest
 
-# MONAI Label and MONAI Deploy for real: a server that is called, an application that is run.
+# MONAI Label, MONAI Deploy and Orthanc for real: servers that are called, an application that is run.
 test-hosts: data hosts
 	$(BIN)/python -m pytest -q Testing/hosts
 
