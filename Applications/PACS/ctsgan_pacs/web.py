@@ -34,6 +34,9 @@ CANNOT_UNDERSTAND = 0xC000
 STARTING_S = 10
 """In which the server must have begun to listen."""
 
+REQUESTS = 64
+"""At once; more are told to come back later."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,9 +85,8 @@ class WebDoor:
         if tls:
             context = tls.server()
             options = {"ssl_context_factory": lambda config, default: context}
-        config = uvicorn.Config(
-            self.application, address, port, log_config=None, access_log=False, lifespan="off", **options
-        )
+        options |= {"log_config": None, "access_log": False, "lifespan": "off", "limit_concurrency": REQUESTS}
+        config = uvicorn.Config(self.application, address, port, **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=_run_quietly, args=(server,), daemon=True)
         thread.start()
