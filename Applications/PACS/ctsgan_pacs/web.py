@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -83,8 +84,9 @@ class WebDoor:
         """
         options: dict[str, object] = {}
         if tls:
-            context = tls.server()
-            options = {"ssl_context_factory": lambda config, default: context}
+            tls.server()  # says what is wrong with the files
+            options = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key, "ssl_ca_certs": tls.authority}
+            options["ssl_cert_reqs"] = ssl.CERT_REQUIRED if tls.authority else ssl.CERT_NONE
         options |= {"log_config": None, "access_log": False, "lifespan": "off", "limit_concurrency": REQUESTS}
         config = uvicorn.Config(self.application, address, port, **options)
         server = uvicorn.Server(config)
