@@ -1,6 +1,6 @@
 # `make enhance` enhances a real CT; `make test` passes the tests; `make test-slicer` those of the 3D Slicer extension on
-# real MRML; `make test-hosts` those that need MONAI Label, MONAI Deploy and the browser view; `make view` opens the
-# browser view. All set up what they need.
+# real MRML; `make test-hosts` those that need MONAI Label, MONAI Deploy, the browser view and, if it is installed, Orthanc
+# (Debian's orthanc and orthanc-dicomweb); `make view` opens the browser view. All set up the rest of what they need.
 
 VENV ?= .venv
 PYTHON ?= python3

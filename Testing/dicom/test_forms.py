@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
 from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 from pydicom.uid import EnhancedCTImageStorage, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from ctsgan.cli import main
@@ -212,3 +214,17 @@ class TestRefusals:
         source = store_series(slices, tmp_path / "source")
         assert main(["enhance", str(source), str(tmp_path / "out"), "--anonymize", "--progress", "none"]) == 1
         assert "ctsgan[dicom]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("file", ["CT_small.dcm", "J2K_pixelrep_mismatch.dcm"], ids=["GE", "Hitachi"])
+@pytest.mark.parametrize(
+    "form", [SeriesOptions(), SeriesOptions(True, "jpeg-ls"), SeriesOptions(anonymize=True)], ids=name
+)
+def test_real_slices_that_pydicom_ships_give_valid_series(tmp_path: Path, file: str, form: SeriesOptions) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    shutil.copy(get_testdata_file(file, download=False), source)
+    volume = enhanced(read_series(source))
+    files = sorted(write_series(volume, tmp_path / "out", description="x2", options=form).iterdir())
+    np.testing.assert_array_equal(read_series(tmp_path / "out").voxels, volume.voxels)
+    assert [line for path in files for line in errors("dciodvfy", [path])] == []

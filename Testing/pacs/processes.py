@@ -44,7 +44,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for(what: Callable[[], object], seconds: float = 20.0) -> Any:
+def wait_for(what: Callable[[], object], seconds: float = 120.0) -> Any:
     """What ``what`` gives as soon as that is true of it."""
     deadline = time.monotonic() + seconds
     while True:
@@ -93,8 +93,8 @@ class Process:
 
 @contextmanager
 def running(process: Process) -> Iterator[Process]:
-    process.start()
     try:
+        process.start()
         yield process
     finally:
         if not process._ended():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +37,18 @@ def _title(text: str) -> str:
     return title
 
 
+def _uid(text: str) -> str:
+    if len(text) > 64 or not re.fullmatch(r"\d+(\.\d+)*", text):
+        raise argparse.ArgumentTypeError("a UID: numbers and dots, up to 64 characters")
+    return text
+
+
+def _accession(text: str) -> str:
+    if not text.strip() or set(text) & set("*?\\"):
+        raise argparse.ArgumentTypeError("one AccessionNumber; * and ? would ask for those of others too")
+    return text.strip()
+
+
 def _amount(text: str) -> float:
     amount = float(text)
     if not 0.0 <= amount < 1e9:
@@ -63,8 +76,8 @@ def _add_tls_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_study_options(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--study", metavar="UID", help="StudyInstanceUID")
-    which.add_argument("--accession", metavar="NUMBER", help="AccessionNumber")
+    which.add_argument("--study", type=_uid, metavar="UID", help="StudyInstanceUID")
+    which.add_argument("--accession", type=_accession, metavar="NUMBER", help="AccessionNumber")
     archive = parser.add_argument_group("the archive")
     _add_node_options(archive)
     archive.add_argument("--calling", type=_title, default="CTSGAN", help="our title there (default CTSGAN)")

@@ -117,6 +117,8 @@ class WebArchive:
         except requests.RequestException as error:
             kind = type(error).__name__
             raise CTError(f"{self} does not answer {what} ({kind}); check the address and certificates") from None
+        except ValueError:
+            raise CTError(f"{self} answered {what} with something else than DICOMweb; check the address") from None
 
 
 def _text(item: dict[str, Any], keyword: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,8 +144,8 @@ class DimseArchive:
         wanted.StudyInstanceUID, wanted.SeriesInstanceUID = series.study_uid, series.uid
 
         def receive(event: evt.Event) -> int:
-            number = len(list(folder.iterdir()))
-            (folder / f"{number:05d}.dcm").write_bytes(event.encoded_dataset())
+            # an archive may send over several associations at once
+            (folder / f"{uuid.uuid4().hex}.dcm").write_bytes(event.encoded_dataset())
             return 0x0000
 
         handlers = [(evt.EVT_C_STORE, receive)]

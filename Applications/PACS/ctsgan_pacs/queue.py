@@ -179,7 +179,7 @@ class Queue:
 
     def later(self, job: Job, due: float, message: str) -> None:
         """Try again at ``due``, and count this attempt for none: it was not the series' fault."""
-        statement = "UPDATE series SET due = ?, message = ?, attempts = attempts - 1 WHERE id = ?"
+        statement = "UPDATE series SET due = ?, message = ?, attempts = max(attempts - 1, 0) WHERE id = ?"
         self._change(statement, due, message, job.id)
 
     def counts(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,9 @@ CANNOT_UNDERSTAND = 0xC000
 
 STARTING_S = 10
 """In which the server must have begun to listen."""
+
+REQUESTS = 64
+"""At once; more are told to come back later."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +84,11 @@ class WebDoor:
         """
         options: dict[str, object] = {}
         if tls:
-            context = tls.server()
-            options = {"ssl_context_factory": lambda config, default: context}
-        config = uvicorn.Config(
-            self.application, address, port, log_config=None, access_log=False, lifespan="off", **options
-        )
+            tls.server()  # says what is wrong with the files
+            options = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key, "ssl_ca_certs": tls.authority}
+            options["ssl_cert_reqs"] = ssl.CERT_REQUIRED if tls.authority else ssl.CERT_NONE
+        options |= {"log_config": None, "access_log": False, "lifespan": "off", "limit_concurrency": REQUESTS}
+        config = uvicorn.Config(self.application, address, port, **options)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=_run_quietly, args=(server,), daemon=True)
         thread.start()

@@ -109,7 +109,8 @@ class Worker:
     def stop(self, wait_s: float) -> None:
         """Begin nothing more, and wait for what is under way; what takes longer is done again at the next start."""
         self._stop.set()
-        self._thread.join(wait_s)
+        if self.alive():
+            self._thread.join(wait_s)
         if self._job and self.alive():
             self._inbox.queue.later(self._job, time.time(), "the service was stopped")
 
