@@ -1,0 +1,67 @@
+"""How much one visitor, and all together, may ask of the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WORKING_MEMORY = 2**30
+"""``ctsgan.workflow.WORKING_MEMORY``, here so that the server need not load PyTorch."""
+
+MEMORY_SHARE = 0.8
+"""Of the memory that is free when the server starts; the rest stays for the server itself and the system."""
+
+VOLUME_SHARE = 5
+"""A volume that is enhanced x2 needs itself and four times itself; larger ones would be read for nothing."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused, and how long things are kept.
+
+    Args:
+        memory_bytes: of all jobs that run at a time, together.
+        workers: volumes that are enhanced at a time.
+        picture_bytes: size of a picture's file.
+        picture_pixels: of a picture when it is unpacked.
+        files: in an upload or an archive.
+        jobs: unfinished ones of one visitor.
+        kept_s: seconds after which a visitor's files are removed, counted from what was last asked for.
+        away_s: seconds after which the files of a visitor whose page is closed are removed.
+    """
+
+    memory_bytes: int
+    workers: int = 1
+    picture_bytes: int = 200 * 10**6
+    picture_pixels: int = 64 * 10**6
+    files: int = 5000
+    jobs: int = 50
+    kept_s: float = 3600.0
+    away_s: float = 30.0
+
+    @property
+    def volume_bytes(self) -> int:
+        """Of the voxels of a volume, and of an upload."""
+        return max(self.memory_bytes - WORKING_MEMORY, 0) // VOLUME_SHARE
+
+
+def enhancing_bytes(facts: dict[str, Any], scale: int) -> int:
+    """Memory to enhance what was read (see :mod:`ctsgan_web.tasks.read`): input, output and 1 GiB."""
+    finer = scale**2
+    if facts["kind"] == "picture":
+        return facts["bytes"] * (1 + 2 * finer) + WORKING_MEMORY
+    return facts["bytes"] * (1 + finer) + WORKING_MEMORY
+
+
+def free_memory() -> int:
+    """Bytes that programs can have without anything being swapped."""
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("this system does not say how much memory is free; give --memory-gb")
+
+
+def shown_bytes(count: int) -> str:
+    """A size as a person reads it."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
