@@ -15,6 +15,7 @@ from PIL import Image
 
 from ctsgan.io.files import write_volume
 from ctsgan.volume import Volume
+from hosts.web.server import Server, started
 
 WEB_APP = Path(__file__).resolve().parents[3] / "Applications/WebApp"
 sys.path.insert(0, str(WEB_APP))
@@ -77,3 +78,10 @@ def new_service(monkeypatch) -> Iterator[Callable[..., Service]]:
     yield make
     for service in made:
         service.close()
+
+
+@pytest.fixture(scope="session")
+def server(host_python, tmp_path_factory) -> Iterator[Server]:
+    """A running server."""
+    with started(host_python("web"), tmp_path_factory.mktemp("kept")) as running:
+        yield running
