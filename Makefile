@@ -1,5 +1,5 @@
-# `make enhance` enhances a real CT; `make test` passes the tests; `make test-hosts` those that need MONAI Label and MONAI
-# Deploy. All set up what they need.
+# `make enhance` enhances a real CT; `make web` starts the web app; `make test` passes the tests; `make test-hosts` those
+# that need MONAI Label, MONAI Deploy and the web app. All set up what they need.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -10,7 +10,7 @@ CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 # Each host has an environment of its own: their requirements exclude one another's.
 HOSTS = .hosts
 
-.PHONY: install data enhance test hosts test-hosts map map-folder lint clean
+.PHONY: install data enhance web test hosts test-hosts map map-folder lint clean
 
 install: $(INSTALLED)
 
@@ -39,6 +39,7 @@ test: data
 
 $(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
 $(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt
+$(HOSTS)/web/.installed: Applications/WebApp/requirements.txt
 $(HOSTS)/%/.installed: constraints.txt
 	$(PYTHON) -m venv $(HOSTS)/$*
 	$(HOSTS)/$*/bin/python -m pip install --quiet --upgrade pip
@@ -47,7 +48,11 @@ $(HOSTS)/%/.installed: constraints.txt
 	$(HOSTS)/$*/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed
+hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed $(HOSTS)/web/.installed
+
+# `make web OPTIONS="--port 8600 --workers 2"`; OPTIONS=--help lists them.
+web: $(HOSTS)/web/.installed
+	PYTHONPATH=Applications/WebApp $(HOSTS)/web/bin/python -m ctsgan_web $(OPTIONS)
 
 # The application with this checkout's ctsgan and its models inside: what `holoscan package` makes an image of.
 MAP = build/map
@@ -63,7 +68,7 @@ map: map-folder
 	$(HOSTS)/monai_deploy/bin/holoscan package $(MAP) --config Applications/MONAIDeploy/app.yaml \
 	    --platform x86_64 --sdk monai-deploy --tag ctsgan:latest
 
-# MONAI Label and MONAI Deploy for real: a server that is called, an application that is run.
+# MONAI Label, MONAI Deploy and the web app for real: servers that are called, an application that is run, a browser.
 test-hosts: data hosts
 	$(BIN)/python -m pytest -q Testing/hosts
 

@@ -26,8 +26,11 @@ SETTINGS = {
     "global.developmentMode": False,
     "server.fileWatcherType": "none",
     "server.headless": True,
+    # texts in these colours can be read on the light and on the dark background
+    "theme.light.primaryColor": "#1769aa",
+    "theme.dark.primaryColor": "#6cb8f0",
 }
-"""Of Streamlit: no telemetry, no texts of errors from within, nothing for those who write apps."""
+"""Of Streamlit: no telemetry, no texts of errors from within, nothing for those who write apps, colours."""
 
 MULTIPART = 2**20
 """Bytes beside the files that a form may have."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +19,9 @@ from PIL import Image
 from ctsgan.io.files import write_volume
 from ctsgan.volume import Volume
 from hosts.web.server import Server, started
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 WEB_APP = Path(__file__).resolve().parents[3] / "Applications/WebApp"
 sys.path.insert(0, str(WEB_APP))
@@ -85,3 +91,32 @@ def server(host_python, tmp_path_factory) -> Iterator[Server]:
     """A running server."""
     with started(host_python("web"), tmp_path_factory.mktemp("kept")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium of the machine; the tests that need one are left out without it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("there is no Chromium here; Debian's package `chromium` is one")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Page]:
+    """An empty page of a new visitor, which must ask for nothing of other servers, and meet no error."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    asked, said = [], []
+    page.on("request", lambda call: asked.append(call.url))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text) if "Content Security Policy" in message.text else None)
+    yield page
+    context.close()
+    elsewhere = [url for url in asked if not re.match(r"http://127\.0\.0\.1:|data:|blob:", url)]
+    assert elsewhere == []
+    assert said == []
