@@ -30,6 +30,9 @@ def go_to(page: Page, name: str) -> None:
     link.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     settle(page)
+    if narrow:
+        page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        settle(page)
 
 
 def settle(page: Page) -> None:
