@@ -44,6 +44,7 @@ class Job:
         need_bytes: memory of the step that is next or runs.
         state: waiting, running, done, failed or cancelled.
         fraction: of the step that runs, 0 to 1.
+        started, told: when the step began, and when it last told how far it is, in seconds of ``time.monotonic``.
         error: the one sentence of a failed job.
     """
 
@@ -57,7 +58,8 @@ class Job:
     error: str = ""
     number: int = 0
     process: subprocess.Popen | None = None
-    step_started: float | None = None
+    started: float = 0.0
+    told: float = 0.0
     finished: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -68,9 +70,10 @@ class Job:
     @property
     def seconds_left(self) -> float | None:
         """Of the step that runs; ``None`` before it can be told."""
-        if self.step_started is None or self.fraction == 0.0 or self.state != "running":
+        if self.fraction == 0.0 or self.state != "running":
             return None
-        return (time.monotonic() - self.step_started) / self.fraction * (1.0 - self.fraction)
+        then = (self.told - self.started) / self.fraction * (1.0 - self.fraction)
+        return max(then - (time.monotonic() - self.told), 0.0)
 
     def request(self) -> dict[str, Any]:
         """What was asked for."""
@@ -194,7 +197,7 @@ class Queue:
                     # memory that other programs free is not announced
                     self._changed.wait(1.0)
                     continue
-                job.state, job.fraction, job.step_started = "running", 0.0, time.monotonic()
+                job.state, job.fraction, job.started = "running", 0.0, time.monotonic()
                 job.process = _started(job)
                 threading.Thread(target=self._follow, args=(job, job.process), daemon=True).start()
 
@@ -202,7 +205,7 @@ class Queue:
         """Read a process's progress until it ends, then see what comes next."""
         for line in process.stdout:
             if match := _FRACTION.search(line):
-                job.fraction = float(match[1])
+                job.fraction, job.told = float(match[1]), time.monotonic()
         status = process.wait()
         process.stdin.close()
         process.stdout.close()
@@ -226,7 +229,7 @@ class Queue:
         job.need_bytes = enhancing_bytes(job.result(done), job.request()["scale"])
         self._require_memory(job.need_bytes)
         job.steps.pop(0)
-        job.state, job.fraction, job.step_started = "waiting", 0.0, None
+        job.state, job.fraction = "waiting", 0.0
 
     def _finish(self, job: Job, state: str) -> None:
         job.state = state

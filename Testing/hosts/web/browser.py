@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 PAGES = ("Enhance", "Batch", "Measure", "About")
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
+"""On a machine that is busy with other work."""
 
 
 def open_page(page: Page, address: str) -> None:
