@@ -1,16 +1,20 @@
-# `make enhance` enhances a real CT; `make web` starts the web app; `make test` passes the tests; `make test-hosts` those
-# that need MONAI Label, MONAI Deploy and the web app. All set up what they need.
+# `make enhance` enhances a real CT; `make web` starts the web app; `make test` passes the tests; `make test-slicer` those
+# of the 3D Slicer extension on real MRML; `make test-hosts` those that need MONAI Label, MONAI Deploy and the web app.
+# All set up what they need.
 
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+SLICER_VENV ?= .venv-slicer
+SLICER_INSTALLED = $(SLICER_VENV)/.installed
+SLICER_REQUIREMENTS = CTsGANEnhance/Resources/requirements.txt Testing/slicer_extension/requirements.txt
 CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 
 # Each host has an environment of its own: their requirements exclude one another's.
 HOSTS = .hosts
 
-.PHONY: install data enhance web test hosts test-hosts map map-folder lint clean
+.PHONY: install data enhance web test test-slicer hosts test-hosts map map-folder lint clean
 
 install: $(INSTALLED)
 
@@ -37,6 +41,17 @@ enhance: data
 test: data
 	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-fail-under=90
 
+# Slicer's own libraries in an environment of their own: beside them, only what the extension asks for is there.
+$(SLICER_INSTALLED): $(SLICER_REQUIREMENTS) constraints.txt
+	$(PYTHON) -m venv $(SLICER_VENV)
+	$(SLICER_VENV)/bin/python -m pip install --quiet --upgrade pip
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
+		$(SLICER_VENV)/bin/python -m pip install --quiet $(addprefix --requirement ,$(SLICER_REQUIREMENTS))
+	touch $@
+
+test-slicer: data $(SLICER_INSTALLED)
+	$(SLICER_VENV)/bin/python -m pytest -q Testing/slicer_extension
+
 $(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
 $(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt
 $(HOSTS)/web/.installed: Applications/WebApp/requirements.txt
@@ -52,7 +67,7 @@ hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed $(HOSTS)
 
 # `make web OPTIONS="--port 8600 --workers 2"`; OPTIONS=--help lists them.
 web: $(HOSTS)/web/.installed
-	PYTHONPATH=Applications/WebApp $(HOSTS)/web/bin/python -m ctsgan_web $(OPTIONS)
+	$(HOSTS)/web/bin/ctsgan web $(OPTIONS)
 
 # The application with this checkout's ctsgan and its models inside: what `holoscan package` makes an image of.
 MAP = build/map

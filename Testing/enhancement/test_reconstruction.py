@@ -60,14 +60,42 @@ def test_an_offset_and_a_lost_lesion_come_back(truth, blur):
     assert moved(sharp - 5.0, seen_by_a_scanner(sharp, spacing, blur), spacing)[body].mean() == pytest.approx(
         5, abs=0.3
     )
+    assert returned_share(truth, 10.0, 20.0, blur) > 0.5
+
+
+def returned_share(truth, diameter_mm, contrast_hu, blur=0.6):
+    """How much of a lesion comes back that the output has lost, in the noise of a scanner."""
+    sharp, body, spacing = truth
     rows, columns = (torch.arange(size) * mm for size, mm in zip(sharp.shape[2:], spacing, strict=True))
     middle = body.nonzero().double().mean(dim=0) * torch.tensor(spacing)
-    lesion = (torch.hypot(rows[:, None] - middle[0], columns[None] - middle[1]) < 5.0).float()
+    lesion = (torch.hypot(rows[:, None] - middle[0], columns[None] - middle[1]) < diameter_mm / 2).float()
     with_lesion, without = (
-        moved(sharp, seen_by_a_scanner(sharp + contrast * lesion, spacing, blur), spacing) for contrast in (20.0, 0.0)
+        moved(sharp, seen_by_a_scanner(sharp + contrast * lesion, spacing, blur), spacing)
+        for contrast in (contrast_hu, 0.0)
     )
-    returned = ((with_lesion - without) * lesion).sum() / (20.0 * lesion.sum())
-    assert returned > 0.5
+    return float(((with_lesion - without) * lesion).sum() / (contrast_hu * lesion.sum()))
+
+
+def test_a_small_lesion_that_stands_out_of_the_removed_noise_comes_back(truth, monkeypatch):
+    own = returned_share(truth, 5.0, 80.0)
+    monkeypatch.setattr(reconstruction, "lost_details", lambda removed, *_: torch.zeros_like(removed))
+    regions_alone = returned_share(truth, 5.0, 80.0)
+    assert own > regions_alone + 0.08
+    assert own > 0.5
+
+
+@pytest.mark.parametrize("spacing", [(0.7, 0.7), (1.4, 1.4), (2.8, 2.8)])
+def test_of_removed_noise_little_is_a_detail(spacing):
+    """Whatever its strength: noise is what its own root mean square says."""
+    noise = torch.randn((1, 1, 256, 256), generator=torch.Generator().manual_seed(1))
+    shares = []
+    for strength in (16.0, 40.0):
+        removed = strength * noise
+        back = reconstruction.lost_details(removed, torch.ones_like(removed), spacing)
+        shares.append((back.std() / removed.std()).item())
+        assert (back != 0).float().mean() < 0.2
+    assert shares[0] < 0.5
+    assert shares[0] == pytest.approx(shares[1], rel=0.1)
 
 
 def test_fine_noise_stays_removed(truth):

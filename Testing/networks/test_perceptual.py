@@ -96,6 +96,16 @@ def test_the_loss_is_zero_for_equal_images_and_rises_with_blur(features, hu):
     assert values[1] > 1.0
 
 
+def test_mixed_precision_gives_nearly_the_same_loss(features, hu, monkeypatch):
+    target, blurred = to_network_range(hu), to_network_range(gaussian_blur(hu, 0.5, (1.0, 1.0)))
+    loss = PerceptualLoss(features)
+    with torch.no_grad():
+        exact = loss(blurred, target)
+        monkeypatch.setattr(features, "mixed_precision", True)
+        assert features(target)[0].dtype == torch.float32
+        assert loss(blurred, target).item() == pytest.approx(exact.item(), rel=0.02)
+
+
 def test_as_many_weights_as_responses_are_needed(features, hu):
     with pytest.raises(ValueError, match="zip"):
         PerceptualLoss(features, weights=(1.0, 1.0))(to_network_range(hu), to_network_range(hu))

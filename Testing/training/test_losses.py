@@ -117,7 +117,7 @@ def test_the_total_is_the_weighted_sum_of_its_parts(generator_loss, target):
     prediction = (target + 20 / HU_STEPS).requires_grad_()
     total, parts = generator_loss(prediction, target, logits + 1, logits)
     assert set(parts) == {"pixel", "perceptual", "voxel", "adversarial"}
-    weighted = (1.0, 1e-2, 2e-2, 2.0)
+    weighted = (0.1, 2e-2, 0.1, 2.0)
     assert total.item() == pytest.approx(sum(w * v.item() for w, v in zip(weighted, parts.values(), strict=True)))
     assert parts["voxel"].item() == pytest.approx(20, rel=1e-3)
     assert parts["adversarial"].item() == pytest.approx(math.log(1 + math.e))
@@ -150,3 +150,26 @@ def test_targets_are_sharpened_only_when_asked_and_never_for_the_voxel_loss(gene
     _, parts = generator_loss(target, target, logits, logits)
     assert parts["pixel"].item() > 1
     assert parts["voxel"].item() == 0
+
+
+def test_small_errors_count_by_their_square_where_asked(target):
+    """Huber's loss, in both terms: 8 HU is 8^2 / 40 = 1.6 below 20 HU, and 50 HU is 50 - 10 beyond."""
+    absolute, quadratic = WindowedL1Loss(window_weight=0.0), WindowedL1Loss(window_weight=0.0, quadratic_hu=20.0)
+    for error, expected in ((8.0, 1.6), (50.0, 40.0)):
+        assert absolute(target + error / HU_STEPS, target).item() == pytest.approx(error, rel=1e-3)
+        assert quadratic(target + error / HU_STEPS, target).item() == pytest.approx(expected, rel=1e-3)
+    liver = to_network_range(torch.full((1, 1, 8, 8), 60.0))
+    windowed = WindowedL1Loss(window_weight=2.0, quadratic_hu=20.0)
+    assert windowed(liver + 8.0 / HU_STEPS, liver).item() == pytest.approx(3 * 1.6, rel=1e-3)
+
+
+def test_the_mean_of_what_could_be_there_is_the_best_answer_to_a_quadratic_error():
+    """A lesion of 15 HU in one patch of three: the absolute error wants none of it, the quadratic one a third."""
+    could_be = to_network_range(torch.tensor([60.0, 60.0, 75.0]).reshape(3, 1, 1, 1))
+    answers = torch.arange(55.0, 80.0, 1.0)
+
+    def best(loss):
+        return min(answers, key=lambda hu: loss(to_network_range(hu.expand(3, 1, 1, 1)), could_be).item()).item()
+
+    assert best(WindowedL1Loss()) == 60.0
+    assert best(WindowedL1Loss(quadratic_hu=20.0)) == 65.0

@@ -19,9 +19,12 @@ def _leave(left_behind: str) -> None:
     """End the process now: a convolution under way would keep an ordinary exit waiting."""
     from .io.output import remove_partials
 
-    remove_partials()
-    print(f"cancelled; {left_behind}", file=sys.stderr, flush=True)
-    os._exit(CANCELLED)
+    try:
+        remove_partials()
+        print(f"cancelled; {left_behind}", file=sys.stderr, flush=True)
+    finally:
+        # also where there is nobody left to tell: a host that died has closed its end of standard error
+        os._exit(CANCELLED)
 
 
 def _watch_stdin(left_behind: str) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from . import __version__
 from .errors import CTError
+from .io.series import COMPRESSIONS
 from .progress import STYLES, progress_display
 
 DEGRADATIONS = ("area", "portable", "bicubic", "scanner", "paper")
 """``ctsgan.degradation.PRESETS``, here so that ``--help`` need not load PyTorch."""
+
+COMMANDS = "ctsgan.commands"
+"""Entry points by which hosts enter commands of their own: functions of the sub-parsers' action."""
 
 SCORES = ("fidelity", "perception", "physics", "honesty", "cost")
 """``ctsgan.evaluation.scores.GROUPS``, here for the same reason."""
@@ -53,25 +59,48 @@ def _add_writing_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
 
 
-def _add_request_options(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_argument_group("what to do")
-    what.add_argument(
+def add_series_options(group: argparse._ArgumentGroup) -> None:
+    """In what form a derived series is written; see :class:`ctsgan.io.series.SeriesOptions`."""
+    group.add_argument("--multi-frame", action="store_true", help="DICOM: one Enhanced CT image, not one a slice")
+    group.add_argument("--compress", choices=COMPRESSIONS, dest="compression", help="DICOM: without loss")
+    group.add_argument("--anonymize", action="store_true", help="DICOM: by the Basic Confidentiality Profile")
+
+
+def add_enhancing_options(group: argparse._ArgumentGroup) -> None:
+    """What is done to a volume, whatever it comes from; see :class:`ctsgan.workflow.Request`."""
+    group.add_argument(
         "--scale", type=int, choices=(1, 2, 4), help="pixels become this much finer; 1 cleans (default 2)"
     )
-    what.add_argument("--spacing", type=float, metavar="MM", help="ask for a pixel size instead of a scale")
-    what.add_argument("--model", default="light", help="see `ctsgan models` (default light)")
-    what.add_argument("--strength", default="low", metavar="low|medium|high|0..1", help="restoration strength")
-    what.add_argument(
-        "--fidelity", type=_fidelity, default="5", metavar="MM|off", help="regions wider than this keep their mean HU"
+    group.add_argument(
+        "--spacing", type=float, dest="spacing_mm", metavar="MM", help="ask for a pixel size instead of a scale"
     )
+    group.add_argument("--model", default="light", help="see `ctsgan models` (default light)")
+    group.add_argument("--strength", default="low", metavar="low|medium|high|0..1", help="restoration strength")
+    group.add_argument(
+        "--fidelity",
+        type=_fidelity,
+        default="5",
+        dest="fidelity_mm",
+        metavar="MM|off",
+        help="regions wider than this keep their mean HU",
+    )
+
+
+def add_computing_options(group: argparse._ArgumentGroup) -> None:
+    """How it is computed; see :class:`ctsgan.workflow.Request`."""
+    group.add_argument("--tile", type=_positive, metavar="N", help="window edge in pixels; less memory, same result")
+    group.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
+    group.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:n]|mps")
+    group.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
+    group.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+
+
+def _add_request_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to do")
+    add_enhancing_options(what)
     what.add_argument("--roi", metavar="I0:I1,J0:J1,K0:K1", help="only these columns, rows and slices (voxels)")
     _add_reading_options(what)
-    how = parser.add_argument_group("how to compute it")
-    how.add_argument("--tile", type=_positive, metavar="N", help="window edge in pixels; less memory, same result")
-    how.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
-    how.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:n]|mps")
-    how.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
-    how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+    add_computing_options(parser.add_argument_group("how to compute it"))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -90,7 +119,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     enhance.add_argument("output", type=Path, help="a file of these kinds, or a folder")
     _add_request_options(enhance)
-    _add_writing_options(enhance.add_argument_group("input and output"))
+    files = enhance.add_argument_group("input and output")
+    _add_writing_options(files)
+    add_series_options(files)
     enhance.set_defaults(run=_enhance)
 
     degrade = commands.add_parser("degrade", help="make a volume coarser, blurrier and noisier, to try things on")
@@ -109,6 +140,7 @@ def build_parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="say what enhance would do, without doing it")
     info.add_argument("input", type=Path)
     _add_request_options(info)
+    info.add_argument("--json", action="store_true", help="say it as one line of JSON, for programs")
     info.set_defaults(run=_info)
 
     evaluate = commands.add_parser("evaluate", help="measure our models beside what people would pick instead")
@@ -139,32 +171,22 @@ def build_parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="list the models with size, scales, licence and measured quality")
     models.set_defaults(run=_models)
+
+    for host in entry_points(group=COMMANDS):
+        host.load()(commands)
     return parser
 
 
-def _request(arguments: argparse.Namespace):
+def request_of(arguments: argparse.Namespace):
+    """The request that the options name; what the command has no option for is as usual."""
     from .workflow import Request
 
-    return Request(
-        scale=arguments.scale,
-        spacing_mm=arguments.spacing,
-        model=arguments.model,
-        strength=arguments.strength,
-        fidelity_mm=arguments.fidelity,
-        roi=arguments.roi,
-        tile=arguments.tile,
-        batch=arguments.batch,
-        device=arguments.device,
-        dtype=arguments.dtype,
-        threads=arguments.threads,
-        series=arguments.series,
-        force=arguments.force,
-        fill=arguments.fill,
-        overwrite=getattr(arguments, "overwrite", False),
-    )
+    given = {field.name for field in fields(Request)} & set(vars(arguments))
+    return Request(**{name: getattr(arguments, name) for name in given})
 
 
-def _cancellable(work: Callable[[], int], arguments: argparse.Namespace, **options: str) -> int:
+def cancellable(work: Callable[[], int], arguments: argparse.Namespace, **options: str) -> int:
+    """Do ``work`` so that Ctrl-C, or the host that closes standard input, ends it at once."""
     from .cancel import run_cancellable
 
     return run_cancellable(work, watch_stdin=arguments.progress == "slicer", **options)
@@ -174,9 +196,9 @@ def _enhance(arguments: argparse.Namespace) -> int:
     def one(source: Path, target: Path, progress: Callable[[int, int], None]) -> object:
         from .workflow import enhance_file
 
-        return enhance_file(source, target, _request(arguments), progress)
+        return enhance_file(source, target, request_of(arguments), progress)
 
-    return _cancellable(lambda: _each_volume(arguments, one), arguments)
+    return cancellable(lambda: _each_volume(arguments, one), arguments)
 
 
 def _each_volume(arguments: argparse.Namespace, work: Callable[[Path, Path, Callable], object]) -> int:
@@ -248,7 +270,7 @@ def _degrade(arguments: argparse.Namespace) -> int:
         )
         return degrade_file(source, target, request, progress, _notice)
 
-    return _cancellable(lambda: _each_volume(arguments, one), arguments)
+    return cancellable(lambda: _each_volume(arguments, one), arguments)
 
 
 def _notice(sentence: str) -> None:
@@ -257,24 +279,44 @@ def _notice(sentence: str) -> None:
 
 def _info(arguments: argparse.Namespace) -> int:
     from .io.files import read_volume
-    from .workflow import estimate, make_plan
+    from .plan import cautions, free_memory_bytes, grid_text
+    from .workflow import device_name, estimate, make_plan
 
-    request = _request(arguments)
+    request = request_of(arguments)
     volume = read_volume(arguments.input, series=request.series, force=request.force, fill=request.fill)
     plan = make_plan(volume.voxels.shape, volume.affine, request)
     cost = estimate(volume, plan, request)
-    print(f"input   {_grid(volume.voxels.shape, volume.spacing_mm)}, {volume.voxels.dtype}")
-    print(f"output  {_grid(plan.shape, plan.spacing_mm)}, {cost.dtype}")
+    free = free_memory_bytes()
+    notes = cautions(volume, plan, free)
+    if arguments.json:
+        import json
+
+        facts = {
+            "input": grid_text(volume.voxels.shape, volume.spacing_mm),
+            "output": grid_text(plan.shape, plan.spacing_mm),
+            "scale": plan.scale,
+            "memory_bytes": cost.memory_bytes,
+            "free_memory_bytes": free,
+            "output_bytes": cost.output_bytes,
+            "seconds": cost.seconds,
+            "device": str(cost.device),
+            "device_name": device_name(cost.device),
+            "notes": notes,
+        }
+        print(json.dumps(facts))
+        return 0
+    print(f"input   {grid_text(volume.voxels.shape, volume.spacing_mm)}, {volume.voxels.dtype}")
+    print(f"output  {grid_text(plan.shape, plan.spacing_mm)}, {cost.dtype}")
     extra = ", then resampled to the wanted spacing" if plan.resampling else ""
     print(f"model   {request.model} x{plan.scale}, strength {request.strength}{extra}")
-    print(f"memory  about {cost.memory_bytes / 2**30:.1f} GiB; on disk up to {cost.output_bytes / 2**30:.2f} GiB")
+    beside = f", {free / 2**30:.1f} GiB free" if free is not None else ""
+    print(
+        f"memory  about {cost.memory_bytes / 2**30:.1f} GiB{beside}; on disk up to {cost.output_bytes / 2**30:.2f} GiB"
+    )
     print(f"time    about {cost.seconds:.0f} s on {cost.device} ({cost.seconds / plan.shape[0]:.2f} s a slice)")
+    for note in notes:
+        print(f"note    {note}")
     return 0
-
-
-def _grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> str:
-    slices, rows, columns = shape
-    return f"{columns} x {rows} x {slices} voxels of {' x '.join(f'{mm:.4g}' for mm in spacing_mm)} mm"
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -283,7 +325,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.reference is not None and arguments.output is None:
         raise CTError(f"name a folder for the report of {arguments.reference}, after it")
     kept = "what was measured is kept, and the same command goes on from there"
-    return _cancellable(lambda: _evaluate_folder(arguments), arguments, left_behind=kept)
+    return cancellable(lambda: _evaluate_folder(arguments), arguments, left_behind=kept)
 
 
 def _evaluate_folder(arguments: argparse.Namespace) -> int:

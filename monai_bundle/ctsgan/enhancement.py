@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from .errors import CTError
 from .intensity import HU_MAX, HU_MIN, from_network_range, to_network_range
+from .plan import FIDELITY_MM, Resampling, output_dtype
 from .reconstruction import fidelity_margin, restore_means
 from .resample import resample_slices
 
@@ -28,9 +29,6 @@ SMALLEST_TILE = 64
 
 LARGEST_BODY = 512
 """Edge in pixels of the features of the network's body above which tiles are used."""
-
-FIDELITY_MM = 5.0
-"""Default full width at half maximum of the low-pass that holds regional means."""
 
 Progress = Callable[[int, int], None]
 """Called with (slices done, slices in all) after each batch; it may raise to end the run."""
@@ -54,23 +52,6 @@ class Settings:
     batch: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """A last change of the pixel size: ``shape`` (rows, columns), pixels ``step`` upscaled pixels apart."""
-
-    shape: tuple[int, int]
-    step: tuple[float, float]
-
-
-def output_dtype(voxels: np.ndarray) -> np.dtype:
-    """float32 for floats, int16 for integers whose values fit, else int32."""
-    if np.issubdtype(voxels.dtype, np.floating):
-        return np.dtype(np.float32)
-    limits = np.iinfo(np.int16)
-    narrow = np.can_cast(voxels.dtype, np.int16) or (voxels.min() >= limits.min and voxels.max() <= limits.max)
-    return np.dtype(np.int16 if narrow else np.int32)
 
 
 def held_pixels(hu: torch.Tensor) -> torch.Tensor:

@@ -22,21 +22,33 @@ class WindowedL1Loss(nn.Module):
     Between two soft tissues lie 20 HU, between bone and air 2000: without the second term the network
     spends itself on the latter.
 
+    The best answer to an absolute error is the median of what could be there, and in noise the median of "a faint
+    lesion or none" is none. ``quadratic_hu`` makes the error quadratic where it is small (Huber's loss), which asks
+    for the mean.
+
     Args:
         window_hu: lower and upper end of the window in HU.
         window_weight: weight of the windowed term.
+        quadratic_hu: the error e in HU up to which it counts as e^2 / (2 quadratic_hu), and beyond as
+            e - quadratic_hu / 2.
     """
 
-    def __init__(self, window_hu: tuple[float, float] = (-160.0, 240.0), window_weight: float = 0.5) -> None:
+    def __init__(
+        self,
+        window_hu: tuple[float, float] = (-160.0, 240.0),
+        window_weight: float = 0.5,
+        quadratic_hu: float = 0.0,
+    ) -> None:
         super().__init__()
         self.window_hu = tuple(window_hu)
         self.window_weight = window_weight
+        self.quadratic_hu = quadratic_hu
 
     def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        prediction, target = prediction.float(), target.float()
-        wide = (prediction - target).abs().mean() * HU_STEPS
-        prediction, target = (from_network_range(x).clamp(*self.window_hu) for x in (prediction, target))
-        return wide + self.window_weight * (prediction - target).abs().mean()
+        prediction, target = (from_network_range(image.float()) for image in (prediction, target))
+        wide = F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu)
+        prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
+        return wide + self.window_weight * F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu)
 
 
 class PerceptualLoss(nn.Module):
@@ -157,13 +169,17 @@ class RelativisticAverageLoss(nn.Module):
 class GeneratorLoss(nn.Module):
     """All that the generator is held to in the second stage.
 
-    L_G = L_1 + lambda L_percep + eta L_v + gamma L_RaGAN
+    L_G = kappa L_1 + lambda L_percep + eta L_v + gamma L_RaGAN
+
+    CTsGAN has kappa = 1, lambda = 1e-2, eta = 2e-2 and gamma = 2 for images in [0, 1]. Here L_1 and L_v are in HU and
+    L_percep is in percent, and an HU is 1 / 4096 of the range: with kappa = 1 the other terms would hardly be felt.
 
     Args:
         pixel: L_1, of prediction and target.
         perceptual: L_percep, of prediction and target.
         voxel: L_v, of prediction and target.
         adversarial: L_RaGAN, of the logits of what should look more real and of what should look less so.
+        pixel_weight: kappa.
         perceptual_weight: lambda.
         voxel_weight: eta.
         adversarial_weight: gamma.
@@ -177,13 +193,15 @@ class GeneratorLoss(nn.Module):
         perceptual: nn.Module,
         voxel: nn.Module,
         adversarial: nn.Module,
-        perceptual_weight: float = 1e-2,
-        voxel_weight: float = 2e-2,
+        pixel_weight: float = 0.1,
+        perceptual_weight: float = 2e-2,
+        voxel_weight: float = 0.1,
         adversarial_weight: float = 2.0,
         unsharp_amount: float = 0.0,
     ) -> None:
         super().__init__()
         self.pixel, self.perceptual, self.voxel, self.adversarial = pixel, perceptual, voxel, adversarial
+        self.pixel_weight = pixel_weight
         self.perceptual_weight = perceptual_weight
         self.voxel_weight = voxel_weight
         self.adversarial_weight = adversarial_weight
@@ -208,7 +226,7 @@ class GeneratorLoss(nn.Module):
             "adversarial": self.adversarial(fake_logits, real_logits),
         }
         total = (
-            parts["pixel"]
+            self.pixel_weight * parts["pixel"]
             + self.perceptual_weight * parts["perceptual"]
             + self.voxel_weight * parts["voxel"]
             + self.adversarial_weight * parts["adversarial"]

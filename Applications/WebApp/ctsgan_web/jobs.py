@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ctsgan.errors import CTError
+from ctsgan.plan import free_memory_bytes
 
-from .limits import Limits, enhancing_bytes, free_memory, shown_bytes
+from .limits import Limits, shown_bytes
 
 READING_BYTES = 2**29
 """Beside the voxels, for a process that reads files: Python and the formats' libraries."""
@@ -181,7 +182,10 @@ class Queue:
 
     def _next(self) -> Job | None:
         running = [job for job in self._jobs.values() if job.state == "running"]
-        free = min(self.limits.memory_bytes - sum(job.need_bytes for job in running), free_memory())
+        free = self.limits.memory_bytes - sum(job.need_bytes for job in running)
+        there = free_memory_bytes()
+        if there is not None:
+            free = min(free, there)
         for lane, slots in self._slots.items():
             waiting = self._in_order(lane)
             # the first waits until there is memory for it: small ones that pass it by would keep it waiting for ever
@@ -226,7 +230,7 @@ class Queue:
         if len(job.steps) == 1:
             self._finish(job, "done")
             return
-        job.need_bytes = enhancing_bytes(job.result(done), job.request()["scale"])
+        job.need_bytes = job.result(done)["memory_bytes"][str(job.request()["scale"])]
         self._require_memory(job.need_bytes)
         job.steps.pop(0)
         job.state, job.fraction = "waiting", 0.0

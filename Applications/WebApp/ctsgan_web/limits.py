@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-WORKING_MEMORY = 2**30
-"""``ctsgan.workflow.WORKING_MEMORY``, here so that the server need not load PyTorch."""
+from ctsgan.plan import WORKING_MEMORY
 
 MEMORY_SHARE = 0.8
 """Of the memory that is free when the server starts; the rest stays for the server itself and the system."""
@@ -44,22 +41,6 @@ class Limits:
     def volume_bytes(self) -> int:
         """Of the voxels of a volume, and of an upload."""
         return max(self.memory_bytes - WORKING_MEMORY, 0) // VOLUME_SHARE
-
-
-def enhancing_bytes(facts: dict[str, Any], scale: int) -> int:
-    """Memory to enhance what was read (see :mod:`ctsgan_web.tasks.read`): input, output and 1 GiB."""
-    finer = scale**2
-    if facts["kind"] == "picture":
-        return facts["bytes"] * (1 + 2 * finer) + WORKING_MEMORY
-    return facts["bytes"] * (1 + finer) + WORKING_MEMORY
-
-
-def free_memory() -> int:
-    """Bytes that programs can have without anything being swapped."""
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("this system does not say how much memory is free; give --memory-gb")
 
 
 def shown_bytes(count: int) -> str:

@@ -10,17 +10,15 @@ from typing import Any, BinaryIO
 
 from ctsgan import models
 from ctsgan.errors import CTError
+from ctsgan.plan import FIDELITY_MM, WORKING_MEMORY
 
 from .jobs import READING_BYTES, Job, Queue
-from .limits import WORKING_MEMORY, Limits, enhancing_bytes
+from .limits import Limits
 from .uploads import UNPACKED, Stored, load, split_upload, store
 from .visitors import Visitor, Visitors
 
 GROWTH = 20
 """How many times its size a file may be when it is unpacked, beyond what any reading process may have."""
-
-FIDELITY_MM = 5.0
-"""``ctsgan.enhancement.FIDELITY_MM``, here so that the server need not load PyTorch."""
 
 SMALLEST_TILE = 16
 """Pixels; the command line takes any, and below this a job takes for ever."""
@@ -91,7 +89,7 @@ class Service:
     def enhance(self, visitor: Visitor, read: Job, options: Options) -> Job:
         """Enhance what a read job read."""
         request = {**read.request(), **asdict(options), "read": str(read.folder)}
-        return self._after(visitor, "enhance", request, enhancing_bytes(read.result("read"), options.scale))
+        return self._after(visitor, "enhance", request, read.result("read")["memory_bytes"][str(options.scale)])
 
     def drop(self, job: Job) -> None:
         """End a job and remove its files, with the upload if it was this job that read it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,16 +17,14 @@ from PIL import Image
 
 from ctsgan.io.files import write_volume
 from ctsgan.volume import Volume
+from ctsgan_web.limits import Limits
+from ctsgan_web.service import Service
 from hosts.web.server import Server, started
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 WEB_APP = Path(__file__).resolve().parents[3] / "Applications/WebApp"
-sys.path.insert(0, str(WEB_APP))
-
-from ctsgan_web.limits import Limits  # noqa: E402
-from ctsgan_web.service import Service  # noqa: E402
 
 MEMORY = 6 * 10**9
 

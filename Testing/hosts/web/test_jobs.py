@@ -121,7 +121,8 @@ def test_a_job_waits_for_memory_that_another_has(new_service, large, files):
 
 
 def test_a_process_gets_no_more_memory_than_was_reckoned(new_service, large, monkeypatch):
-    monkeypatch.setattr("ctsgan_web.jobs.enhancing_bytes", lambda facts, scale: 100 * 10**6)
+    reckoned = {"memory_bytes": {"4": 100 * 10**6}}
+    monkeypatch.setattr(Job, "result", lambda self, task: reckoned)
     service = new_service()
     job = sent(service, service.visitors.enter(), large, Options(scale=4))
     assert job.finished.wait(WAIT_S)
@@ -170,12 +171,3 @@ def test_what_a_killed_server_left_is_removed_by_the_next(new_service):
     assert not left.exists()
     assert mine.is_dir()
     mine.rmdir()
-
-
-def test_working_memory_and_fidelity_are_the_bundles():
-    from ctsgan.enhancement import FIDELITY_MM
-    from ctsgan.workflow import WORKING_MEMORY
-    from ctsgan_web import service
-
-    assert limits.WORKING_MEMORY == WORKING_MEMORY
-    assert service.FIDELITY_MM == FIDELITY_MM

@@ -13,6 +13,7 @@ from ..degradation.chain import Chain, random_state
 from ..errors import CTError
 from ..filters import footprint_mean, gaussian_blur
 from ..intensity import to_network_range
+from .lesions import RandLesions
 
 
 class PatchBatches(IterableDataset):
@@ -39,7 +40,8 @@ class PatchBatches(IterableDataset):
         device: where patches are made. Slices are kept there too, if they leave half of a GPU's free memory free.
         seed: of everything that is drawn.
         coarser_prob: how often the sharp patch has pixels of twice the size.
-        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 1.5 of its pixels.
+        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 2 of its pixels.
+        lesions: what is put into sharp patches; ``None`` for nothing.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
 
@@ -64,6 +66,7 @@ class PatchBatches(IterableDataset):
         seed: int = 0,
         coarser_prob: float = 0.15,
         softer_prob: float = 0.1,
+        lesions: RandLesions | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -74,6 +77,7 @@ class PatchBatches(IterableDataset):
         self.seed = seed
         self.coarser_prob = coarser_prob
         self.softer_prob = softer_prob
+        self.lesions = lesions
         self.rank, self.world_size = rank, world_size
         self.next_batch = 0
         self.size = degradation.factor * (patch_size + 2 * degradation.margin)
@@ -108,7 +112,9 @@ class PatchBatches(IterableDataset):
                 break
         patch = footprint_mean(patch.to(self.device).float()[None], coarser)
         if random.random_sample() < self.softer_prob:
-            patch = gaussian_blur(patch, random.uniform(0.5, 1.5) * float(np.mean(spacing_mm)), spacing_mm)
+            patch = gaussian_blur(patch, random.uniform(0.5, 2.0) * float(np.mean(spacing_mm)), spacing_mm)
+        if self.lesions is not None:
+            patch = self.lesions.set_random_state(state=random)(patch, spacing_mm)
         patch = patch.round()
         if random.randint(2):
             patch, spacing_mm = patch.transpose(1, 2), spacing_mm[::-1]

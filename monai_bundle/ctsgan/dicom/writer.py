@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,14 +10,18 @@ import numpy as np
 from pydicom import DataElement, Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import IS, DSfloat
 
 from .. import __version__
 from ..errors import CTError
 from ..io.output import partial_output
+from ..io.series import ONE_FILE_A_SLICE, SeriesOptions
 from ..volume import Volume
+from .anonymous import anonymize, declare_anonymous
 from .headers import FRAME_GROUPS, frame_header, quietly, read_header, text
+from .multi_frame import as_enhanced_ct
+from .options import require_possible, transfer_syntax
 
 PRODUCT = "CTsGANEnhance"
 
@@ -231,13 +235,13 @@ def _complete(dataset: Dataset) -> None:
             dataset.Laterality = None
 
 
-def _series_attributes(source: Dataset, description: str, now: datetime) -> Dataset:
+def _series_attributes(source: Dataset, description: str, now: datetime | None) -> Dataset:
     """What every image of the new series has in common.
 
     Args:
         source: the first slice's attributes.
         description: what is added to its SeriesDescription.
-        now: date and time of the new series and its images.
+        now: date and time of the new series and its images; ``None`` leaves the source's.
     """
     common = Dataset()
     common.Modality = "CT"
@@ -249,14 +253,14 @@ def _series_attributes(source: Dataset, description: str, now: datetime) -> Data
     description = description.replace("\\", "/")
     described = text(source, "SeriesDescription")[: max(63 - len(description), 0)]
     common.SeriesDescription = f"{described} {description}".strip()[:64]
-    for event in ("InstanceCreation", "Series", "Content"):
+    for event in ("InstanceCreation", "Series", "Content") if now else ():
         setattr(common, f"{event}Date", now.strftime("%Y%m%d"))
         setattr(common, f"{event}Time", now.strftime("%H%M%S.%f"))
     return common
 
 
 def _set_history(
-    dataset: Dataset, source: Dataset, reference: Dataset, derivation: str, purpose: str, now: datetime
+    dataset: Dataset, source: Dataset, reference: Dataset, derivation: str, purpose: str, now: datetime | None
 ) -> None:
     """Say what the image was made from, how and by what; what was compressed with loss once stays so."""
     dataset.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
@@ -266,7 +270,8 @@ def _set_history(
     equipment = Dataset()
     equipment.Manufacturer = equipment.ManufacturerModelName = PRODUCT
     equipment.SoftwareVersions = __version__
-    equipment.ContributionDateTime = now.strftime("%Y%m%d%H%M%S.%f")
+    if now:
+        equipment.ContributionDateTime = now.strftime("%Y%m%d%H%M%S.%f")
     equipment.ContributionDescription = PURPOSES[purpose][0]
     equipment.PurposeOfReferenceCodeSequence = _code("109102", "Processing Equipment")
     dataset.ContributingEquipmentSequence = [*(dataset.get("ContributingEquipmentSequence") or ()), equipment]
@@ -306,15 +311,68 @@ def _set_pixels(dataset: Dataset, hu: np.ndarray) -> None:
     dataset.add_new("PixelData", "OW", hu.tobytes())
 
 
-def _store(dataset: Dataset, path: Path) -> None:
-    """One file in Explicit VR Little Endian."""
-    if not f"{dataset.SeriesDescription}{dataset.DerivationDescription}".isascii():
+def _store(dataset: Dataset, path: Path, syntax: UID) -> None:
+    """One file in Explicit VR, its pixels encoded as ``syntax`` says."""
+    if not f"{dataset.SeriesDescription}{text(dataset, 'DerivationDescription')}".isascii():
         dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if syntax.is_encapsulated:
+        dataset.compress(syntax, generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
+
+
+def _prepared_source(path: Path, index: int, options: SeriesOptions) -> tuple[Dataset, Dataset]:
+    """As :func:`_read_source` gives them, and anonymous if that is wanted, which leaves nothing to refer to."""
+    source, reference = _read_source(path, index)
+    if options.anonymize:
+        anonymize(source)
+        return source, Dataset()
+    return source, reference
+
+
+def _instance_numbers(volume: Volume, places: Sequence[int]) -> list[int]:
+    """Those of the source slices, where each has one of its own."""
+    numbers = [volume.header["instance_numbers"][place] for place in places]
+    if None in numbers or len(set(numbers)) < len(numbers):
+        return list(range(1, len(places) + 1))
+    return numbers
+
+
+def _images(
+    volume: Volume, description: str, derivation: str, purpose: str, options: SeriesOptions
+) -> Iterator[Dataset]:
+    """Each slice as a CT image of the new series, not yet encoded."""
+    origins = _slice_origins(volume)
+    places = _nearest_sources(volume, origins)
+    instance_numbers = _instance_numbers(volume, places)
+    files, frames = volume.header["dicom_files"], volume.header["dicom_frames"]
+    common = Dataset()
+    for index, (place, origin) in enumerate(zip(places, origins, strict=True)):
+        source, reference = _prepared_source(files[place], frames[place], options)
+        if index == 0:
+            if text(source, "Modality") != "CT":
+                raise CTError(
+                    "DICOM output is for CT, and the Modality of the input is another; write .nii.gz or .nrrd instead"
+                )
+            now = None if options.anonymize else _now(source)
+            common = _series_attributes(source, description, now)
+        hu = _whole_hu(volume.voxels[index])
+        dataset = Dataset()
+        dataset.update(source)
+        _remove(dataset, STALE)
+        _complete(dataset)
+        dataset.update(common)
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid(prefix=None)
+        dataset.InstanceNumber = instance_numbers[index]
+        _set_history(dataset, source, reference, derivation, purpose, now)
+        if options.anonymize:
+            declare_anonymous(dataset, _code)
+        _set_plane(dataset, source, volume.affine, origin, hu.shape, purpose)
+        _set_pixels(dataset, hu)
+        yield dataset
 
 
 @quietly()
@@ -326,11 +384,12 @@ def write_series(
     derivation: str = "",
     overwrite: bool = False,
     purpose: str = "enhanced",
+    options: SeriesOptions = ONE_FILE_A_SLICE,
 ) -> Path:
     """Write a volume that came from :func:`ctsgan.dicom.read_series` as a derived CT series.
 
-    Each slice becomes a CT image in Explicit VR Little Endian with the attributes of the source slice at its
-    position, new SOP and series instance UIDs, the source's study and frame of reference.
+    Each slice becomes a CT image with the attributes of the source slice at its position, new SOP and series
+    instance UIDs, the source's study and frame of reference; or all of them become one Enhanced CT image.
 
     Args:
         volume: HU within int16; floats are rounded. It may be a part of the source, and have other pixels.
@@ -339,13 +398,14 @@ def write_series(
         derivation: model and settings for DerivationDescription; name and version stand before it.
         overwrite: replace ``folder`` if it exists.
         purpose: one of :data:`PURPOSES`.
+        options: form, compression and whether the patient's identity stays.
 
     Returns:
         ``folder``.
 
     Raises:
-        CTError: if the volume did not come from DICOM CT, its source is gone or would be overwritten, or a value
-            is beyond int16.
+        CTError: if the volume did not come from DICOM CT, its source is gone or would be overwritten, a value
+            is beyond int16, or what the options ask for cannot be had.
     """
     folder = Path(folder)
     files = volume.header.get("dicom_files")
@@ -353,32 +413,12 @@ def write_series(
         raise CTError("DICOM output needs a DICOM input, whose header it carries on; write .nii.gz or .nrrd instead")
     if any(folder.resolve() in Path(path).resolve().parents for path in files):
         raise CTError("the output folder holds the input series, which it would replace; choose another folder")
-    origins = _slice_origins(volume)
-    places = _nearest_sources(volume, origins)
-    instance_numbers = [volume.header["instance_numbers"][place] for place in places]
-    if None in instance_numbers or len(set(instance_numbers)) < len(instance_numbers):
-        instance_numbers = list(range(1, len(places) + 1))
-    first, _ = _read_source(files[places[0]], volume.header["dicom_frames"][places[0]])
-    if text(first, "Modality") != "CT":
-        raise CTError(
-            "DICOM output is for CT, and the Modality of the input is another; write .nii.gz or .nrrd instead"
-        )
-    now = _now(first)
-    common = _series_attributes(first, description, now)
+    require_possible(options, volume.voxels.shape)
     with partial_output(folder, overwrite) as partial:
         partial.mkdir(exist_ok=True)
-        for index, (place, origin) in enumerate(zip(places, origins, strict=True)):
-            source, reference = _read_source(files[place], volume.header["dicom_frames"][place])
-            hu = _whole_hu(volume.voxels[index])
-            dataset = Dataset()
-            dataset.update(source)
-            _remove(dataset, STALE)
-            _complete(dataset)
-            dataset.update(common)
-            dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid(prefix=None)
-            dataset.InstanceNumber = instance_numbers[index]
-            _set_history(dataset, source, reference, derivation, purpose, now)
-            _set_plane(dataset, source, volume.affine, origin, hu.shape, purpose)
-            _set_pixels(dataset, hu)
-            _store(dataset, partial / f"{index + 1:05d}.dcm")
+        images = _images(volume, description, derivation, purpose, options)
+        if options.multi_frame:
+            images = iter([as_enhanced_ct(list(images), volume.header["series_uid"])])
+        for index, image in enumerate(images):
+            _store(image, partial / f"{index + 1:05d}.dcm", transfer_syntax(options))
     return folder

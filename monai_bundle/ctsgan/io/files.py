@@ -19,6 +19,7 @@ from ..volume import Volume
 from .checks import check_volume
 from .common import SUFFIXES, split_suffix
 from .output import partial_output, shown
+from .series import ONE_FILE_A_SLICE, SeriesOptions
 
 __all__ = [
     "SUFFIXES",
@@ -78,7 +79,13 @@ def read_volume(
 
 
 def write_volume(
-    volume: Volume, path: str | Path, *, overwrite: bool = False, description: str = "", purpose: str = "enhanced"
+    volume: Volume,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    description: str = "",
+    purpose: str = "enhanced",
+    options: SeriesOptions = ONE_FILE_A_SLICE,
 ) -> None:
     """Write a volume; the output appears only when it is complete.
 
@@ -88,18 +95,25 @@ def write_volume(
         overwrite: replace what is there.
         description: one line on how the volume was made, for the place that the format has for it.
         purpose: what was done to it, ``enhanced`` or ``degraded``, which a DICOM series says.
+        options: in what form a DICOM series is written; other formats have no choice.
 
     Raises:
         CTError: if the format cannot hold the volume, or the output exists or cannot be written.
     """
     path = Path(path)
-    check_storable(volume, path)
+    check_storable(volume, path, options)
     try:
         if not split_suffix(path)[1]:
             from ..dicom import write_series
 
             write_series(
-                volume, path, description=purpose, derivation=description, overwrite=overwrite, purpose=purpose
+                volume,
+                path,
+                description=purpose,
+                derivation=description,
+                overwrite=overwrite,
+                purpose=purpose,
+                options=options,
             )
             return
         with partial_output(path, overwrite) as partial:
@@ -108,10 +122,21 @@ def write_volume(
         raise CTError(f"{shown(path)} could not be written: {reason(error)}; choose another folder") from error
 
 
-def check_storable(volume: Volume, path: str | Path) -> None:
-    """Raise :class:`CTError` if the format that ``path`` names cannot be written, or not hold this volume.
+def check_storable(
+    volume: Volume,
+    path: str | Path,
+    options: SeriesOptions = ONE_FILE_A_SLICE,
+    shape: tuple[int, int, int] | None = None,
+) -> None:
+    """Refuse what cannot be written; :func:`write_volume` asks the same, ask before a volume is worked on for hours.
 
-    :func:`write_volume` asks the same; ask before a volume is worked on for hours.
+    Args:
+        volume: as it was read.
+        path, options: see :func:`write_volume`.
+        shape: (slices, rows, columns) of what will be written, if it is not the volume's.
+
+    Raises:
+        CTError: if the format that ``path`` names cannot be written, or not hold this volume, or not in that form.
     """
     suffix = split_suffix(path)[1]
     name = shown(Path(path))
@@ -121,9 +146,14 @@ def check_storable(volume: Volume, path: str | Path) -> None:
                 f"the folder {name} would be a DICOM series, which needs a DICOM input; give a file name that ends in "
                 f"one of {_listed(SUFFIXES)}"
             )
+        from ..dicom import require_possible
+
+        require_possible(options, shape or volume.voxels.shape)
         return
     if suffix not in SUFFIXES:
         raise CTError(f"{name} is not of a kind that can be written: {_listed(SUFFIXES)}, or a folder for DICOM")
+    if options != ONE_FILE_A_SLICE:
+        raise CTError(f"{name} is not DICOM, which --multi-frame, --compress and --anonymize are for; give a folder")
     if volume.slice_origins is None:
         return
     steps = np.arange(len(volume.slice_origins))[:, None]

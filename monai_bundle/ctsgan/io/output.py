@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import CTError, reason
+from ..errors import CTError, DiskFullError, reason
 from .common import detached_data_path, split_suffix
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -53,7 +53,9 @@ def partial_output(final_path: str | Path, overwrite: bool = False, source: Path
     except BaseException as error:
         _discard(work)
         if isinstance(error, OSError) and error.errno in _FULL:
-            raise CTError(f"{shown(final)} could not be written: {reason(error)}; make room on its disk") from error
+            raise DiskFullError(
+                f"{shown(final)} could not be written: {reason(error)}; make room on its disk"
+            ) from error
         raise
     _partials.pop(work, None)
     shutil.rmtree(work, ignore_errors=True)
@@ -73,13 +75,13 @@ def shown(path: Path) -> Path:
 
 
 def require_space(path: str | Path, needed_bytes: int) -> None:
-    """Raise :class:`CTError` if the disk that will hold ``path`` has less room than ``needed_bytes``."""
+    """Raise :class:`DiskFullError` if the disk that will hold ``path`` has less room than ``needed_bytes``."""
     folder = Path(os.path.abspath(path))
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
-        raise CTError(
+        raise DiskFullError(
             f"the disk of {folder} has {_gigabytes(free)} free, and up to {_gigabytes(needed_bytes)} are needed; "
             "make room or choose another folder"
         )

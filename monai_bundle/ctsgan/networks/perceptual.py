@@ -50,6 +50,7 @@ class VGGFeatures(nn.Module):
             not imported. That network, of the shift-tolerant LPIPS (Ghildyal and Liu, ECCV 2022), was trained with
             pooling that blurs before it drops pixels (Zhang, ICML 2019); it is pooled so here too.
         windows_hu: lower and upper end in HU of each view.
+        mixed_precision: compute in bfloat16; what is returned is float32.
 
     Shape: (B, 1, H, W) in the networks' range to five tensors (views B, C, h, w), views slowest, C = 64, 128, 256,
     512, 512 and h about H, H / 2, H / 4, H / 8 and H / 16. H and W are at least 32.
@@ -65,8 +66,10 @@ class VGGFeatures(nn.Module):
         self,
         weights: str | Path | None = None,
         windows_hu: Sequence[Sequence[float]] = ((-1024.0, 3071.0), (-160.0, 240.0)),
+        mixed_precision: bool = False,
     ) -> None:
         super().__init__()
+        self.mixed_precision = mixed_precision
         self.windows_hu = tuple((float(low), float(high)) for low, high in windows_hu)
         path = packaged_weights() if weights is None else Path(weights)
         state = _read(path)
@@ -95,8 +98,9 @@ class VGGFeatures(nn.Module):
             raise ValueError(f"perceptual features need at least {self.MIN_SIZE} pixels a side, got {rows} x {columns}")
         hu = from_network_range(image.float())
         views = [(hu.clamp(low, high) - low) / (high - low) for low, high in self.windows_hu]
-        responses = self._responses((torch.cat(views) - self.mean) / self.std)
-        return [100 * response / unit for response, unit in zip(responses, self.deviations, strict=True)]
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            responses = self._responses((torch.cat(views) - self.mean) / self.std)
+        return [100 * response.float() / unit for response, unit in zip(responses, self.deviations, strict=True)]
 
     def _responses(self, features: torch.Tensor) -> list[torch.Tensor]:
         responses = []

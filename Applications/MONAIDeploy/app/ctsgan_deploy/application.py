@@ -34,7 +34,8 @@ class EnhanceApplication(Application):
             self, CountCondition(self, 1), folder=self.source, target=self.target, request=self.request, name="load"
         )
         enhancer = EnhanceOperator(self, request=self.request, name="enhance")
-        writer = SeriesWriterOperator(self, folder=self.target, name="write")
+        options = self.request.series_options
+        writer = SeriesWriterOperator(self, folder=self.target, options=options, name="write")
         self.add_flow(loader, enhancer, {("volume", "volume")})
         self.add_flow(enhancer, writer, {("volume", "volume"), ("description", "description")})
 

@@ -14,6 +14,7 @@ from monai.deploy.core import ExecutionContext, Fragment, InputContext, Operator
 
 from ctsgan.io.files import check_storable, read_volume, write_volume
 from ctsgan.io.output import require_space
+from ctsgan.io.series import SeriesOptions
 from ctsgan.progress import LogProgress
 from ctsgan.workflow import Request, describe, enhance_volume, make_plan
 
@@ -40,7 +41,7 @@ class SeriesLoaderOperator(Operator):
         request = self.request
         volume = read_volume(self.folder, series=request.series, force=request.force, fill=request.fill)
         plan = make_plan(volume.voxels.shape, volume.affine, request)
-        check_storable(volume, self.target)
+        check_storable(volume, self.target, request.series_options, plan.shape)
         require_space(self.target, int(np.prod(plan.shape)) * np.dtype(np.int16).itemsize)
         op_output.emit(volume, "volume")
 
@@ -79,10 +80,11 @@ class SeriesWriterOperator(Operator):
 
     Args:
         folder: empty, or to be made.
+        options: in what form.
     """
 
-    def __init__(self, fragment: Fragment, *args: Any, folder: Path, **kwargs: Any):
-        self.folder = folder
+    def __init__(self, fragment: Fragment, *args: Any, folder: Path, options: SeriesOptions, **kwargs: Any):
+        self.folder, self.options = folder, options
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -90,4 +92,5 @@ class SeriesWriterOperator(Operator):
         spec.input("description")
 
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
-        write_volume(op_input.receive("volume"), self.folder, description=op_input.receive("description"))
+        description = op_input.receive("description")
+        write_volume(op_input.receive("volume"), self.folder, description=description, options=self.options)

@@ -16,6 +16,7 @@ from ctsgan_web.session import (
     job_of,
     keep_job,
     note,
+    plain,
     show_facts,
     upload_job,
 )
@@ -58,6 +59,8 @@ with left:
 with right:
     options = ask_options("enhance")
     wanted = replace(options, series=reading.series, force=reading.force, fill=reading.fill)
+    for caution in facts.get("cautions", {}).get(str(options.scale), []):
+        st.warning(plain(caution.capitalize()))
     if st.button("Enhance"):
         keep_job("enhanced", lambda: service().enhance(visitor, read, wanted))
     done = finished("enhanced", "Enhancing")

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ctsgan import models
 from ctsgan.errors import CTError
 from ctsgan.io.common import split_suffix
 from ctsgan.io.files import is_dicom_folder, read_volume
+from ctsgan.plan import WORKING_MEMORY, Request, cautions, make_plan, memory_bytes
 from ctsgan.volume import Volume
 
 from ..archives import unpack
@@ -28,7 +30,7 @@ def run(folder: Path, request: dict[str, Any], progress: Callable[[float, int], 
     """Read ``request["upload"]``; leaves ``before.npy``, (slices, rows, columns) in HU or a picture's pixels.
 
     Returns:
-        What was read: kind, shape, spacing and so on, and how many bytes it is in memory.
+        What was read: kind, shape, spacing and so on, and how much memory each scale needs.
 
     Raises:
         CTError: if the upload is not one volume or picture, or is too large.
@@ -93,6 +95,11 @@ def _require_size(source: Path, name: str, largest: int) -> None:
 def _volume_facts(volume: Volume, folder: Path) -> dict[str, Any]:
     voxels = volume.voxels
     np.save(folder / "before.npy", voxels)
+    offers = {scale: model for model in models.catalogue()["models"] for scale in models.scales(model)}
+    plans = {
+        scale: make_plan(voxels.shape, volume.affine, Request(scale=scale, model=model))
+        for scale, model in offers.items()
+    }
     return {
         "kind": "volume",
         "format": "DICOM series" if volume.header.get("dicom_files") else split_suffix(volume.source)[1],
@@ -103,7 +110,8 @@ def _volume_facts(volume: Volume, folder: Path) -> dict[str, Any]:
         "lowest": float(voxels.min()),
         "highest": float(voxels.max()),
         "window": volume.header.get("window"),
-        "bytes": voxels.nbytes,
+        "memory_bytes": {str(scale): memory_bytes(volume, plan) for scale, plan in plans.items()},
+        "cautions": {str(scale): cautions(volume, plan, None) for scale, plan in plans.items()},
     }
 
 
@@ -120,5 +128,9 @@ def _picture_facts(picture: Picture, folder: Path) -> dict[str, Any]:
         "type": str(pixels.dtype),
         "lowest": int(pixels.min()),
         "highest": int(pixels.max()),
-        "bytes": rows * columns * PICTURE_BYTES,
+        "memory_bytes": {
+            str(scale): rows * columns * PICTURE_BYTES * (1 + 2 * scale**2) + WORKING_MEMORY
+            for model in models.catalogue()["models"]
+            for scale in models.scales(model)
+        },
     }

@@ -1,0 +1,32 @@
+# What an extension's CMake files use of a Slicer build, for configuring and installing without one.
+set(Slicer_USE_FILE ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
+set(Slicer_EXTENSION_GENERATE_CONFIG ${CMAKE_CURRENT_LIST_DIR}/fields.cmake)
+set(Slicer_EXTENSION_CPACK ${Slicer_USE_FILE})
+set(Slicer_QTSCRIPTEDMODULES_LIB_DIR lib/qt-scripted-modules)
+set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR ${Slicer_QTSCRIPTEDMODULES_LIB_DIR})
+set(Slicer_INSTALL_CLIMODULES_BIN_DIR lib/cli-modules)
+
+# Scripts and resources keep their folders relative to the module's, as in Slicer; a missing one is an error.
+macro(slicerMacroBuildScriptedModule)
+  cmake_parse_arguments(MODULE "WITH_GENERIC_TESTS" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  if(MODULE_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "Unknown arguments: ${MODULE_UNPARSED_ARGUMENTS}")
+  endif()
+  foreach(file ${MODULE_SCRIPTS} ${MODULE_RESOURCES})
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "There is no ${file}")
+    endif()
+    get_filename_component(folder ${file} DIRECTORY)
+    install(FILES ${file} DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}/${folder})
+  endforeach()
+endmacro()
+
+macro(SlicerMacroBuildScriptedCLI)
+  cmake_parse_arguments(MODULE "" "NAME" "" ${ARGN})
+  install(FILES ${MODULE_NAME}.py ${MODULE_NAME}.xml DESTINATION ${Slicer_INSTALL_CLIMODULES_BIN_DIR})
+endmacro()
+
+macro(slicer_add_python_unittest)
+  cmake_parse_arguments(TEST "" "SCRIPT" "" ${ARGN})
+  message(STATUS "Self test: ${TEST_SCRIPT}")
+endmacro()

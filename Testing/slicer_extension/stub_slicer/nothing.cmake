@@ -1,0 +1,1 @@
+# Slicer's macros are in SlicerConfig.cmake here.
