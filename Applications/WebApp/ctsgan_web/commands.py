@@ -8,9 +8,6 @@ import secrets
 from importlib.util import find_spec
 
 from ctsgan.errors import CTError
-from ctsgan.plan import free_memory_bytes
-
-from .limits import MEMORY_SHARE, Limits
 
 NEEDED = ("fastapi", "fastapi_offline", "PIL", "psutil", "python_multipart", "streamlit", "uvicorn")
 """Modules of the extra `web`."""
@@ -64,6 +61,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _memory(arguments: argparse.Namespace) -> int:
+    from ctsgan.plan import free_memory_bytes
+
+    from .limits import MEMORY_SHARE
+
     if arguments.memory_gb:
         return int(arguments.memory_gb * 1e9)
     return int((free_memory_bytes() or 0) * MEMORY_SHARE)
@@ -76,6 +77,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         raise CTError(f"ctsgan web needs {', '.join(missing)}; install them with: pip install 'ctsgan[web]'")
     import uvicorn
 
+    from .limits import Limits
     from .server import create_application
 
     alone = is_loopback(arguments.host)
