@@ -25,7 +25,7 @@ from hosts.web.server import started
 
 CT = ROOT / "data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom"
 
-COLOURS = 128
+COLOURS = 256
 """That are kept: small files, and no eye misses the rest."""
 
 
@@ -38,8 +38,8 @@ def shot(page: Page, path: Path) -> None:
 
 
 def make_files(folder: Path) -> dict[str, Path]:
-    """A series of three slices as zip; a part of it as reference, and with noise; a picture."""
-    paths = sorted(CT.iterdir())[8:11]
+    """A series of two slices as zip; a part of it as reference, and with noise; a picture."""
+    paths = sorted(CT.iterdir())[8:10]
     with zipfile.ZipFile(folder / "abdomen.zip", "w") as archive:
         for path in paths:
             archive.write(path, path.name)
@@ -62,11 +62,12 @@ def enhanced(page: Page, file: Path) -> None:
 
 def draw(browser: Browser, address: str, files: dict[str, Path], folder: Path) -> None:
     """All pictures."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1250})
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
     open_page(page, address)
     enhanced(page, files["abdomen.zip"])
     page.get_by_role("slider", name="Zoom").fill("2.5")
-    page.locator("canvas[role=img]").hover(position={"x": 700, "y": 380})
+    page.get_by_role("heading", level=1).scroll_into_view_if_needed()
+    page.locator("canvas[role=img]").hover(position={"x": 700, "y": 300})
     shot(page, folder / "web_enhance.png")
     go_to(page, "About")
     page.get_by_role("button", name="Degrade").click()
