@@ -44,7 +44,7 @@ def make_files(folder: Path) -> dict[str, Path]:
         for path in paths:
             archive.write(path, path.name)
     volume = read_volume(CT)
-    truth = np.ascontiguousarray(volume.voxels[8:10])
+    truth = np.ascontiguousarray(volume.voxels[8:10, 170:370, 120:340])
     noisy = truth + np.random.default_rng(0).normal(0, 20, truth.shape).astype(np.int16)
     for name, voxels in (("reference", truth), ("noisy", noisy)):
         write_volume(Volume(voxels, volume.affine), folder / f"{name}.nii.gz")

@@ -22,7 +22,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import Page, expect
 
 from hosts.web.browser import canvas_colours, go_to, open_page, send, settle
-from hosts.web.server import Server
+from hosts.web.server import Server, started
 
 
 def enhance(page: Page) -> None:
@@ -265,3 +265,11 @@ def test_what_is_kept_goes_when_the_page_is_closed(tab, server, files):
     while mine.exists():
         assert time.monotonic() < end, "the files of a closed page are still there"
         time.sleep(0.5)
+
+
+def test_the_address_with_the_token_opens_the_app_and_loses_the_token(tab, host_python, tmp_path):
+    with started(host_python("web"), tmp_path / "kept", "--host", "0.0.0.0") as server:
+        address = server.address.replace("0.0.0.0", "127.0.0.1")
+        open_page(tab, address)
+        assert tab.url == address.split("?")[0]
+        assert tab.context.cookies()[0]["httpOnly"]
