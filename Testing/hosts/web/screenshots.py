@@ -57,6 +57,8 @@ def enhanced(page: Page, file: Path) -> None:
     send(page, [file])
     page.get_by_role("button", name="Enhance", exact=True).click()
     expect(page.get_by_text("Done in ")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Show")).to_have_value("compare")
+    page.locator(".viewer[data-shown]").wait_for()
     page.locator("canvas[role=img]").scroll_into_view_if_needed()
 
 

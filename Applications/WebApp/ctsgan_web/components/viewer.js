@@ -69,6 +69,7 @@ class Viewer {
   async load() {
     const { data } = this, index = Number(this.input("slice").value) - 1 || 0;
     this.root.querySelector('output[name="slice"]').textContent = `${index + 1} of ${data.slices}`;
+    delete this.root.dataset.shown;
     this.asked = `${index}`;
     const asked = this.asked, images = {};
     for (const which of ["before", "after"]) {
