@@ -1,6 +1,6 @@
-# `make enhance` enhances a real CT; `make web` starts the web app; `make test` passes the tests; `make test-slicer` those
-# of the 3D Slicer extension on real MRML; `make test-hosts` those that need MONAI Label, MONAI Deploy and the web app.
-# All set up what they need.
+# `make enhance` enhances a real CT; `make web` starts the web app, `make view` opens the browser view; `make test` passes
+# the tests; `make test-slicer` those of the 3D Slicer extension on real MRML; `make test-hosts` those that need MONAI
+# Label, MONAI Deploy, the web app and the browser view. All set up what they need.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -14,7 +14,7 @@ CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 # Each host has an environment of its own: their requirements exclude one another's.
 HOSTS = .hosts
 
-.PHONY: install data enhance web test test-slicer hosts test-hosts map map-folder lint clean
+.PHONY: install data enhance web test test-slicer hosts test-hosts view test-view map map-folder lint clean
 
 install: $(INSTALLED)
 
@@ -55,19 +55,26 @@ test-slicer: data $(SLICER_INSTALLED)
 $(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
 $(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt
 $(HOSTS)/web/.installed: Applications/WebApp/requirements.txt
+$(HOSTS)/browser_view/.installed: Applications/BrowserView/requirements.txt Applications/BrowserView/pyproject.toml
+$(HOSTS)/browser_view/.installed: EXTRA = --editable Applications/BrowserView
 $(HOSTS)/%/.installed: constraints.txt
 	$(PYTHON) -m venv $(HOSTS)/$*
 	$(HOSTS)/$*/bin/python -m pip install --quiet --upgrade pip
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(HOSTS)/$*/bin/python -m pip install --quiet \
 	    --requirement $(filter %requirements.txt,$^)
-	$(HOSTS)/$*/bin/python -m pip install --quiet --no-deps --editable .
+	$(HOSTS)/$*/bin/python -m pip install --quiet --no-deps --editable . $(EXTRA)
 	touch $@
 
-hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed $(HOSTS)/web/.installed
+hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed $(HOSTS)/browser_view/.installed \
+    $(HOSTS)/web/.installed
 
 # `make web OPTIONS="--port 8600 --workers 2"`; OPTIONS=--help lists them.
 web: $(HOSTS)/web/.installed
 	$(HOSTS)/web/bin/ctsgan web $(OPTIONS)
+
+# A volume of yours in a browser: make view CT=chest.nii.gz
+view: $(HOSTS)/browser_view/.installed $(if $(findstring command line,$(origin CT)),,data)
+	$(HOSTS)/browser_view/bin/ctsgan view $(CT)
 
 # The application with this checkout's ctsgan and its models inside: what `holoscan package` makes an image of.
 MAP = build/map
@@ -83,9 +90,13 @@ map: map-folder
 	$(HOSTS)/monai_deploy/bin/holoscan package $(MAP) --config Applications/MONAIDeploy/app.yaml \
 	    --platform x86_64 --sdk monai-deploy --tag ctsgan:latest
 
-# MONAI Label, MONAI Deploy and the web app for real: servers that are called, an application that is run, a browser.
+# Hosts for real: servers that are called, an application that is run, a page in a browser.
 test-hosts: data hosts
 	$(BIN)/python -m pytest -q Testing/hosts
+
+# The browser view alone.
+test-view: data $(HOSTS)/browser_view/.installed
+	$(BIN)/python -m pytest -q Testing/hosts/browser_view
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

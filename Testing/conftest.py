@@ -1,5 +1,6 @@
-"""Real CT for every test: the clinical abdomen that ``make data`` gets."""
+"""Real CT for every test: the clinical abdomen that ``make data`` gets; and a real browser."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +30,16 @@ def clinical_volume(clinical_series: Path) -> Volume:
 def abdomen(clinical_volume: Volume) -> np.ndarray:
     """Three slices of 160 x 160 pixels inside the patient, int16 HU."""
     return np.ascontiguousarray(clinical_volume.voxels[8:11, 180:340, 120:280])
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium of the machine; the tests that need one are left out without it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("there is no Chromium here; Debian's package `chromium` is one")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

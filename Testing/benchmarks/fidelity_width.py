@@ -20,7 +20,10 @@ from ctsgan.io.files import find_volumes
 from ctsgan.models import load_generator
 
 LESIONS = [
-    f"{what} {size} {contrast} HU" for size in ("5 mm", "10 mm") for contrast in (20, 50) for what in ("kept", "d'")
+    f"{what} {size} {contrast} HU"
+    for size in ("5 mm", "10 mm")
+    for contrast in (20, 50, 100)
+    for what in ("kept", "d'")
 ]
 PHYSICS = ("noise", "NPS mean", "HU slope", "d' 10 HU", "d' 50 HU")
 

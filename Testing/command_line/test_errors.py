@@ -179,3 +179,8 @@ def test_uneven_slices_into_a_format_that_cannot_hold_them(small_volume, tmp_pat
     origins = small_volume.affine[:3, 3] + np.array([0.0, 1.0, 2.5])[:, None] * small_volume.affine[:3, 2]
     with pytest.raises(Exception, match="uneven"):
         write_volume(replace(small_volume, slice_origins=origins), tmp_path / "uneven.nii")
+
+
+def test_viewing_without_the_browser_view_says_how_to_get_it(small_file, capsys):
+    assert main(["view", str(small_file)]) == 1
+    assert "is not installed in this environment; `make view`" in capsys.readouterr().err

@@ -24,7 +24,11 @@ def light(scale: int) -> nn.Module:
     return LightGenerator(scale, features=16, blocks=2)
 
 
-@pytest.fixture(params=[rrdb, light], ids=["rrdb", "light"])
+def light_turned(scale: int) -> nn.Module:
+    return LightGenerator(scale, features=16, blocks=2, turns=8)
+
+
+@pytest.fixture(params=[rrdb, light, light_turned], ids=["rrdb", "light", "light turned"])
 def build(request: pytest.FixtureRequest) -> Callable[[int], nn.Module]:
     """The training form of either family for a scale."""
     torch.manual_seed(0)
@@ -59,3 +63,17 @@ def make_trained(network: nn.Module) -> nn.Module:
 @pytest.fixture
 def trained(build: Callable[[int], nn.Module], scale: int) -> nn.Module:
     return make_trained(build(scale))
+
+
+@pytest.fixture
+def trained_light() -> Callable[..., LightGenerator]:
+    """A light generator of any scale and size with weights that are drawn."""
+
+    def drawn(scale: int, **size: int) -> LightGenerator:
+        network = LightGenerator(scale, **size)
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.normal_(std=0.1)
+        return network
+
+    return drawn

@@ -103,3 +103,32 @@ def test_a_folded_generator_still_says_scale_size_and_reach(trained):
     folded = fold(trained)
     for name in ("scale", "size_multiple", "reach"):
         assert getattr(folded, name) == getattr(trained, name)
+
+
+@pytest.mark.parametrize("turns", [2, 4, 8])
+def test_turns_are_the_mean_over_turned_images(scale, image, turns, trained_light):
+    network, plain = (
+        LightGenerator(scale, features=8, blocks=1, turns=turns),
+        trained_light(scale, features=8, blocks=1),
+    )
+    network.load_state_dict(plain.state_dict())
+    flips = [(), (-1,), (-2,), (-2, -1)]
+    with torch.no_grad():
+        results = [plain(image.flip(axes)).flip(axes) for axes in flips]
+        results += [plain(image.mT.flip(axes)).flip(axes).mT for axes in flips]
+        # of the last four, another order of flips: the same set, whatever the first of it
+        torch.testing.assert_close(network(image), torch.stack(results[:turns]).mean(dim=0), rtol=0, atol=1e-5)
+
+
+def test_with_eight_turns_a_turned_slice_gives_the_turned_result(scale, image, trained_light):
+    network = LightGenerator(scale, features=8, blocks=1, turns=8)
+    network.load_state_dict(trained_light(scale, features=8, blocks=1).state_dict())
+    with torch.no_grad():
+        result = network(image)
+        for turned, turned_result in ((image.mT, result.mT), (image.flip(-1), result.flip(-1))):
+            torch.testing.assert_close(network(turned), turned_result, rtol=0, atol=1e-5)
+
+
+def test_other_numbers_of_turns_are_refused():
+    with pytest.raises(ValueError, match="turns must be 1, 2, 4 or 8, got 3"):
+        LightGenerator(2, turns=3)

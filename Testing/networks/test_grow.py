@@ -6,18 +6,10 @@ import torch
 from ctsgan.networks import LightGenerator, grow
 
 
-def trained_light(scale, **size):
-    network = LightGenerator(scale, **size)
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.normal_(std=0.1)
-    return network
-
-
 @pytest.mark.parametrize(
     "size", [{"features": 12, "blocks": 2}, {"features": 8, "blocks": 4}, {"features": 8, "blocks": 2}]
 )
-def test_the_larger_computes_what_the_smaller_does(scale, size, image):
+def test_the_larger_computes_what_the_smaller_does(scale, size, image, trained_light):
     small = trained_light(scale, features=8, blocks=2)
     large = LightGenerator(scale, **size)
     large.load_state_dict(grow(small.state_dict(), large))
@@ -25,7 +17,7 @@ def test_the_larger_computes_what_the_smaller_does(scale, size, image):
         torch.testing.assert_close(large(image), small(image), rtol=0, atol=1e-5)
 
 
-def test_every_weight_but_those_behind_a_closed_door_learns_at_once(image):
+def test_every_weight_but_those_behind_a_closed_door_learns_at_once(image, trained_light):
     large = LightGenerator(4, features=12, blocks=3)
     large.load_state_dict(grow(trained_light(4, features=8, blocks=2).state_dict(), large))
     optimizer = torch.optim.SGD(large.parameters(), 1e-3)

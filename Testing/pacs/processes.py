@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -136,14 +137,20 @@ class Orthanc(Process):
     def ask(self, path: str, content: object = None) -> Any:
         """An answer of Orthanc's own interface; ``content`` is posted, bytes as they are."""
         data = content if content is None or isinstance(content, bytes) else json.dumps(content).encode()
-        manager = urllib.request.HTTPPasswordMgrWithPriorAuth()
-        manager.add_password(None, f"http://127.0.0.1:{self.http_port}", USER, PASSWORD, is_authenticated=True)
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPBasicAuthHandler(manager)
-        )
-        with opener.open(f"http://127.0.0.1:{self.http_port}{path}", data, timeout=60) as answer:
-            body = answer.read()
-        return json.loads(body) if "json" in answer.headers.get("Content-Type", "") else body
+        kind, body = self._open(path, data)
+        return json.loads(body) if "json" in kind else body
+
+    def _open(self, path: str, data: bytes | None = None, method: str | None = None) -> tuple[str, bytes]:
+        """Content type and body of an answer."""
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        address = f"http://127.0.0.1:{self.http_port}{path}"
+        request = urllib.request.Request(address, data, {"Authorization": f"Basic {login}"}, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+            return answer.headers.get("Content-Type", ""), answer.read()
+
+    def delete(self, series: dict[str, Any]) -> None:
+        """Remove a series."""
+        self._open(f"/series/{series['ID']}", method="DELETE")
 
     def upload(self, folder: Path) -> None:
         for path in sorted(folder.iterdir()):

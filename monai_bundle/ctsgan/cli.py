@@ -169,6 +169,12 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
     evaluate.set_defaults(run=_evaluate)
 
+    view = commands.add_parser("view", help="look at a volume in a browser, enhance it, compare (an extra of its own)")
+    view.add_argument("input", type=Path, help="a volume or a DICOM series folder")
+    view.add_argument("--port", type=int, default=0, metavar="N", help="of this machine (default a free one)")
+    view.add_argument("--no-browser", action="store_true", help="only serve the page")
+    view.set_defaults(run=_view)
+
     models = commands.add_parser("models", help="list the models with size, scales, licence and measured quality")
     models.set_defaults(run=_models)
 
@@ -361,6 +367,16 @@ def _get_peers(arguments: argparse.Namespace) -> None:
         _notice(sentence)
     if failed and arguments.reference is None:
         raise CTError(f"{len(failed)} files could not be downloaded; try again when they can be reached")
+
+
+def _view(arguments: argparse.Namespace) -> int:
+    from importlib.metadata import entry_points
+
+    # a host, which this package does not know: whoever installs it offers the command
+    offered = list(entry_points(group="ctsgan.commands", name="view"))
+    if not offered:
+        raise CTError("the browser view is not installed in this environment; `make view` sets one up for it")
+    return offered[0].load()(arguments.input, arguments.port, not arguments.no_browser)
 
 
 def _models(arguments: argparse.Namespace) -> int:

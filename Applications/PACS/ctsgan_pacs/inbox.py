@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sqlite3
 import tempfile
 import time
 from dataclasses import dataclass
@@ -114,20 +115,35 @@ class Inbox:
                 raise Damaged("its SOPInstanceUID is not what the sender says")
             _sync(file)
 
-            def place(job: int) -> None:
-                folder = self.received(job)
-                folder.mkdir(parents=True, exist_ok=True)
-                os.replace(file, folder / file_name(instance))
-                for path in (folder, folder.parent, self._series):
-                    _sync(path)
-
-            # without a goodbye, the series waits for the sender to come back
-            self.queue.receive(series, instance, time.time() + self.limits.abandon_s, place)
+            self._enter(file, series, instance)
             return kind, instance, series
-        except OSError as error:
-            raise Full(f"the disk cannot be written ({error.strerror})") from None
+        except (OSError, sqlite3.OperationalError) as error:
+            raise Full(f"the disk cannot be written ({type(error).__name__})") from None
         finally:
             file.unlink(missing_ok=True)
+
+    def _enter(self, file: Path, series: str, instance: str) -> None:
+        """Move a file to its series and enter it, or neither."""
+        new: list[Path] = []
+
+        def place(job: int) -> None:
+            folder = self.received(job)
+            folder.mkdir(parents=True, exist_ok=True)
+            placed = folder / file_name(instance)
+            if not placed.exists():
+                new.append(placed)
+            os.replace(file, placed)
+            for path in (folder, folder.parent, self._series):
+                _sync(path)
+
+        try:
+            # without a goodbye, the series waits for the sender to come back
+            self.queue.receive(series, instance, time.time() + self.limits.abandon_s, place)
+        except BaseException:
+            # the next series may get the number, and so the folder, of one that was not entered
+            for placed in new:
+                placed.unlink(missing_ok=True)
+            raise
 
     def goodbye(self, series: set[str]) -> None:
         """The sender of these series has ended well."""
@@ -144,11 +160,16 @@ class Inbox:
         kept = {"waiting": {RECEIVED}, "refused": {RECEIVED}, "enhanced": {RECEIVED, ENHANCED}}
         wanted = {str(job): names for state, names in kept.items() for job in self.queue.jobs(state)}
         for folder in self._series.iterdir():
-            for path in folder.iterdir() if folder.name in wanted else ():
-                if path.name not in wanted[folder.name]:
-                    shutil.rmtree(path)
             if folder.name not in wanted:
                 shutil.rmtree(folder)
+                continue
+            for path in folder.iterdir():
+                if path.name not in wanted[folder.name]:
+                    shutil.rmtree(path)
+            entered = set(map(file_name, self.queue.instances_of(int(folder.name))))
+            for path in (folder / RECEIVED).iterdir():
+                if path.name not in entered:
+                    path.unlink()
 
 
 def file_name(instance_uid: str) -> str:

@@ -77,10 +77,12 @@ class Queue:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # SQLite has rolled back by itself where the disk is full
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     def _one(self, statement: str, *values: object) -> tuple | None:
         with self._lock:
@@ -197,6 +199,11 @@ class Queue:
             "AND due <= ?",
             time.time(),
         )[0]
+
+    def instances_of(self, job: int) -> list[str]:
+        """SOPInstanceUIDs of what was received of a series."""
+        with self._lock:
+            return [uid for (uid,) in self._database.execute("SELECT uid FROM instance WHERE series = ?", [job])]
 
     def jobs(self, *states: str) -> list[int]:
         """Ids of the series in these states."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from ctsgan.enhancement import Progress
 from ctsgan.errors import CTError
+from ctsgan.io.output import temporary_folder
 from ctsgan.workflow import Request, enhance_file
 
 from .archive import Archive, SeriesFound
@@ -44,8 +43,8 @@ def enhance_series(archive: Archive, series: SeriesFound, request: Request, prog
     Raises:
         CTError: if it cannot be had, enhanced or stored; what was sent before stays in the archive then.
     """
-    with tempfile.TemporaryDirectory(prefix="ctsgan-") as work:
-        source, target = Path(work) / "source", Path(work) / "enhanced"
+    with temporary_folder() as work:
+        source, target = work / "source", work / "enhanced"
         source.mkdir()
         archive.retrieve(series, source)
         reason = why_not(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from .selection import why_not
 
 IDLE_S = 0.5
 """Between two looks at the queue."""
+
+FULL_S = 5.0
+"""Until the queue is tried again that could not be written."""
 
 ROOM_S = 60.0
 """Until a series is tried again that found no room on the disk."""
@@ -115,14 +119,24 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            job = self._job = self._inbox.queue.next(self._state)
-            if job is None:
-                self._stop.wait(IDLE_S)
-                continue
             try:
-                self._work(job)
-            except Exception as error:  # a fault of ours must not stop the other series
-                # its text may quote a header, and so a patient
-                logger.error("series %d failed: %s; it is tried again", job.id, type(error).__name__)
-                self._inbox.queue.postpone(job, time.time() + ROOM_S, type(error).__name__)
+                job = self._job = self._inbox.queue.next(self._state)
+                if job is None:
+                    self._stop.wait(IDLE_S)
+                else:
+                    self._attempt(job)
+            except sqlite3.OperationalError as error:
+                # a full disk; what was under way is begun again
+                logger.error("the queue cannot be written: %s", error)
+                self._stop.wait(FULL_S)
             self._job = None
+
+    def _attempt(self, job: Job) -> None:
+        try:
+            self._work(job)
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:  # a fault of ours must not stop the other series
+            # its text may quote a header, and so a patient
+            logger.error("series %d failed: %s; it is tried again", job.id, type(error).__name__)
+            self._inbox.queue.postpone(job, time.time() + ROOM_S, type(error).__name__)

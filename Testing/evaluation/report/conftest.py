@@ -1,6 +1,5 @@
 """The report of cheap methods on a real CT, and a browser to see it in."""
 
-import shutil
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -32,16 +31,3 @@ def report(results: dict, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def page(report: Path) -> Element:
     return parse(report)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A headless Chromium of the machine; the tests that need one are left out without it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("there is no Chromium here; Debian's package `chromium` is one")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
 import threading
 import time
-import urllib.error
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pynetdicom import AE
 
 from ctsgan.cli import main
 from ctsgan.dicom import read_series
+from ctsgan.errors import CTError
 from ctsgan_pacs.dimse import DimseArchive, Node, offered_contexts
 from dicom.ct_series import store_series
 from dicom.validators import errors
@@ -42,7 +44,7 @@ def until_taken(send: Callable[[], object]) -> None:
         try:
             send()
             return
-        except (urllib.error.HTTPError, OSError):
+        except (OSError, CTError):
             time.sleep(0.3)
 
 
@@ -180,3 +182,41 @@ def test_series_go_by_dicomweb_in_both_directions(orthanc: Orthanc, credentials:
             again.ask("/dicom-web/servers/ctsgan/stow", {"Resources": resources, "Synchronous": True})
             wait_for(lambda: service.done(sent=1))
         require_all_once(orthanc, service, [source], tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB in memory."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize("reserve", ["0", "0.001"], ids=["to the last byte", "with a reserve"])
+def test_a_full_disk_holds_senders_back_and_loses_nothing(
+    orthanc: Orthanc, small_disk: Path, tmp_path: Path, reserve: str
+) -> None:
+    sources = [small_series(tmp_path / f"source{number:02d}", number) for number in range(12)]
+    destination = ["--aet", "ARCHIVE", "--port", orthanc.dicom_port]
+
+    def send(folder: Path) -> None:
+        archive = DimseArchive(Node("CTSGAN", "127.0.0.1", service.port, "SCANNER"))
+        archive.store(sorted(folder.iterdir()), lambda file: None)
+
+    service = Service(small_disk / "service", destination, "--reserve", reserve)
+    service.log = tmp_path / "service.log"  # which has room
+    with running(service):
+        ballast = small_disk / "ballast"
+        ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - int(float(reserve) * 2**30) - 300_000))
+        senders = [threading.Thread(target=until_taken, args=(lambda one=one: send(one),)) for one in sources]
+        for sender in senders:
+            sender.start()
+        wait_for(lambda: "is refused: the disk" in service.said(), LONG_S)
+        ballast.unlink()
+        for sender in senders:
+            sender.join(LONG_S)
+        wait_for(lambda: service.done(sent=len(sources)), LONG_S)
+        require_all_once(orthanc, service, sources, tmp_path)

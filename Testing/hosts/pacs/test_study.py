@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from ctsgan.cli import main
 from ctsgan.dicom import read_series
 from dicom.ct_series import cut_slices, store_series
 from dicom.validators import errors
-from pacs.processes import Orthanc
+from pacs.processes import Orthanc, python_environment, wait_for
 
 WAYS = ("C-GET", "C-MOVE", "DICOMweb")
 
@@ -65,6 +68,21 @@ def test_enhanced_series_are_not_enhanced_again(orthanc: Orthanc, credentials: P
     assert main([*command, *QUIET]) == 0
     assert "left alone, it was made by CTsGANEnhance" in capfd.readouterr().out
     assert len(orthanc.enhanced()) == 2  # of two calls, one each
+
+
+def test_ctrl_c_leaves_nothing_of_the_patient_behind(orthanc: Orthanc, credentials: Path, tmp_path: Path) -> None:
+    orthanc.upload(store_series(cut_slices(), tmp_path / "source"))
+    work = tmp_path / "temporary"
+    work.mkdir()
+    command = [sys.executable, "-m", "ctsgan", "pacs", "enhance", "--study", cut_slices()[0].StudyInstanceUID]
+    command += [*address("C-GET", orthanc, credentials), "--scale", "4", "--threads", "1"]
+    process = subprocess.Popen(command, env=python_environment() | {"TMPDIR": str(work)}, stderr=subprocess.PIPE)
+    wait_for(lambda: list(work.glob("ctsgan-*/source/*")))
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert b"cancelled" in said
+    assert list(work.glob("ctsgan-*")) == []
 
 
 @pytest.mark.parametrize(

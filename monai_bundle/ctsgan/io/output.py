@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # hidden work folders in use, each with the folders that were made to hold it
 _partials: dict[Path, list[Path]] = {}
+
+_temporary: set[Path] = set()
 
 
 @contextmanager
@@ -61,10 +64,24 @@ def partial_output(final_path: str | Path, overwrite: bool = False, source: Path
     shutil.rmtree(work, ignore_errors=True)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that only this user can look into, gone after the block, and after :func:`remove_partials`."""
+    folder = Path(tempfile.mkdtemp(prefix="ctsgan-"))
+    _temporary.add(folder)
+    try:
+        yield folder
+    finally:
+        _temporary.discard(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def remove_partials() -> None:
     """Remove all unfinished outputs of this process, before it is ended without clean-up."""
     for work in list(_partials):
         _discard(work)
+    for folder in list(_temporary):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def shown(path: Path) -> Path:

@@ -39,6 +39,20 @@ class ResidualBlock(nn.Module):
         return features + self.conv2(F.relu(self.conv1(features)))
 
 
+def turned(image: torch.Tensor, turn: int) -> torch.Tensor:
+    """One of the eight symmetries of a square, 0 to 7: flipped along columns (1) and rows (2), then transposed (4)."""
+    if turn & 1:
+        image = image.flip(-1)
+    if turn & 2:
+        image = image.flip(-2)
+    return image.transpose(-2, -1) if turn & 4 else image
+
+
+def turned_back(image: torch.Tensor, turn: int) -> torch.Tensor:
+    """The inverse of :func:`turned`."""
+    return turned(image.transpose(-2, -1) if turn & 4 else image, turn & 3)
+
+
 class LightGenerator(nn.Module):
     """A CT slice in the networks' range, upscaled and cleaned: bicubic interpolation plus a learnt residual.
 
@@ -50,6 +64,9 @@ class LightGenerator(nn.Module):
         scale: 1, 2 or 4, output pixels for an input pixel along each axis.
         features: channels of the body; ``None`` takes :data:`FEATURES`.
         blocks: number of :class:`ResidualBlock`; ``None`` takes :data:`BLOCKS`.
+        turns: 1, 2, 4 or 8: the residual is the mean over so many of the eight flips and quarter turns of the slice
+            (self-ensemble, Timofte et al., CVPR 2016). What the network got wrong by chance differs among them. The
+            weights are the same; train with 1.
 
     Attributes:
         scale: as given.
@@ -59,13 +76,16 @@ class LightGenerator(nn.Module):
     Shape: (B, 1, H, W) to (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
     """
 
-    def __init__(self, scale: int, features: int | None = None, blocks: int | None = None) -> None:
+    def __init__(self, scale: int, features: int | None = None, blocks: int | None = None, turns: int = 1) -> None:
         super().__init__()
         if scale not in BODY_PIXEL:
             raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
+        if turns not in (1, 2, 4, 8):
+            raise ValueError(f"turns must be 1, 2, 4 or 8, got {turns}")
         features = features or FEATURES[scale]
         blocks = blocks or BLOCKS[scale]
         self.scale = scale
+        self.turns = turns
         # TorchScript knows the attributes of a module, not the constants of a file
         self.unit, self.water = UNIT, WATER
         self.size_multiple = BODY_PIXEL[scale]
@@ -80,10 +100,17 @@ class LightGenerator(nn.Module):
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
+    def residual(self, image: torch.Tensor) -> torch.Tensor:
+        """What is added to the interpolation, shape (B, 1, scale H, scale W)."""
         entrance = self.entrance(F.pixel_unshuffle((image - self.water) / self.unit, self.size_multiple))
         features = entrance + self.body_end(self.blocks(entrance))
-        residual = F.pixel_shuffle(self.exit(features), self.shuffle) * self.unit
+        return F.pixel_shuffle(self.exit(features), self.shuffle) * self.unit
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        residual = self.residual(image)
+        for turn in range(1, self.turns):
+            residual = residual + turned_back(self.residual(turned(image, turn)), turn)
+        residual = residual / self.turns
         if self.scale == 1:
             return image + residual
         base = F.interpolate(image, scale_factor=float(self.scale), mode="bicubic", align_corners=False)
