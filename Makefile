@@ -1,6 +1,7 @@
-# `make enhance` enhances a real CT; `make test` passes the tests; `make test-slicer` those of the 3D Slicer extension on
-# real MRML; `make test-hosts` those that need MONAI Label, MONAI Deploy, the browser view and, if it is installed, Orthanc
-# (Debian's orthanc and orthanc-dicomweb); `make view` opens the browser view. All set up the rest of what they need.
+# `make enhance` enhances a real CT; `make web` starts the web app, `make view` opens the browser view; `make test` passes
+# the tests; `make test-slicer` those of the 3D Slicer extension on real MRML; `make test-hosts` those that need MONAI
+# Label, MONAI Deploy, the web app, the browser view and, if it is installed, Orthanc (Debian's orthanc and
+# orthanc-dicomweb). All set up the rest of what they need.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -14,7 +15,7 @@ CT = data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom
 # Each host has an environment of its own: their requirements exclude one another's.
 HOSTS = .hosts
 
-.PHONY: install data enhance test test-slicer hosts test-hosts view test-view map map-folder lint clean
+.PHONY: install data enhance web test test-slicer hosts test-hosts view test-view map map-folder lint clean
 
 install: $(INSTALLED)
 
@@ -54,6 +55,7 @@ test-slicer: data $(SLICER_INSTALLED)
 
 $(HOSTS)/monai_label/.installed: Applications/MONAILabel/requirements.txt
 $(HOSTS)/monai_deploy/.installed: Applications/MONAIDeploy/app/requirements.txt
+$(HOSTS)/web/.installed: Applications/WebApp/requirements.txt
 $(HOSTS)/browser_view/.installed: Applications/BrowserView/requirements.txt Applications/BrowserView/pyproject.toml
 $(HOSTS)/browser_view/.installed: EXTRA = --editable Applications/BrowserView
 $(HOSTS)/%/.installed: constraints.txt
@@ -64,7 +66,12 @@ $(HOSTS)/%/.installed: constraints.txt
 	$(HOSTS)/$*/bin/python -m pip install --quiet --no-deps --editable . $(EXTRA)
 	touch $@
 
-hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed $(HOSTS)/browser_view/.installed
+hosts: $(HOSTS)/monai_label/.installed $(HOSTS)/monai_deploy/.installed $(HOSTS)/browser_view/.installed \
+    $(HOSTS)/web/.installed
+
+# `make web OPTIONS="--port 8600 --workers 2"`; OPTIONS=--help lists them.
+web: $(HOSTS)/web/.installed
+	$(HOSTS)/web/bin/ctsgan web $(OPTIONS)
 
 # A volume of yours in a browser: make view CT=chest.nii.gz
 view: $(HOSTS)/browser_view/.installed $(if $(findstring command line,$(origin CT)),,data)
