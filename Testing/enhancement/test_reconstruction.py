@@ -35,7 +35,7 @@ def moved(output, measured, spacing, width=FIDELITY_MM):
 
 
 def test_the_command_line_has_the_same_default():
-    assert build_parser().parse_args(["enhance", "in", "out"]).fidelity == FIDELITY_MM
+    assert build_parser().parse_args(["enhance", "in", "out"]).fidelity_mm == FIDELITY_MM
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.4, 0.6, 0.9])

@@ -6,6 +6,7 @@ import copy
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,10 @@ def test_ctrl_c_leaves_nothing_of_the_patient_behind(orthanc: Orthanc, credentia
     work.mkdir()
     command = [sys.executable, "-m", "ctsgan", "pacs", "enhance", "--study", cut_slices()[0].StudyInstanceUID]
     command += [*address("C-GET", orthanc, credentials), "--scale", "4", "--threads", "1"]
-    process = subprocess.Popen(command, env=python_environment() | {"TMPDIR": str(work)}, stderr=subprocess.PIPE)
+    # a shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C
+    restore = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    environment = python_environment() | {"TMPDIR": str(work)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, preexec_fn=restore)
     wait_for(lambda: list(work.glob("ctsgan-*/source/*")))
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=30)[1]
