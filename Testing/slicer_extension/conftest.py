@@ -33,11 +33,17 @@ def crop(clinical_volume) -> Volume:
 
 
 @pytest.fixture
-def add_volume(scene, crop):
+def affine(crop) -> np.ndarray:
+    """Of the crop, RAS."""
+    return LPS_TO_RAS @ crop.affine
+
+
+@pytest.fixture
+def add_volume(scene, crop, affine):
     """Adds a volume node, the crop unless told otherwise, with a display node."""
     import slicer
 
-    def add(name="CT", voxels=crop.voxels, affine_ras=LPS_TO_RAS @ crop.affine):
+    def add(name="CT", voxels=crop.voxels, affine_ras=affine):
         node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         slicer.util.updateVolumeFromArray(node, voxels)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine_ras))

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from ctsgan.geometry import LPS_TO_RAS
-
 slicer = pytest.importorskip("slicer", reason="needs slicer-core: `make test-slicer` sets it up")
 import vtk  # noqa: E402
 
@@ -12,11 +10,6 @@ from CTsGANEnhanceLib.Compare import first_view, set_fade, show_side_by_side, sh
 from CTsGANEnhanceLib.Region import mean_and_deviation  # noqa: E402
 from CTsGANEnhanceLib.Settings import Settings  # noqa: E402
 from slicer_extension.workers import wait_for_end  # noqa: E402
-
-
-@pytest.fixture
-def affine(crop):
-    return LPS_TO_RAS @ crop.affine
 
 
 @pytest.fixture

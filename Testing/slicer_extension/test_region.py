@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ctsgan.geometry import LPS_TO_RAS, cropped_affine, upscaled_affine
+from ctsgan.geometry import cropped_affine, upscaled_affine
 
 slicer = pytest.importorskip("slicer", reason="needs slicer-core: `make test-slicer` sets it up")
 import vtk  # noqa: E402
@@ -15,11 +15,6 @@ from slicer_extension.workers import wait_for_end  # noqa: E402
 
 FIRST, STOP = np.array([10, 20, 1]), np.array([30, 52, 2])
 BOX = "10:30,20:52,1:2"
-
-
-@pytest.fixture
-def affine(crop):
-    return LPS_TO_RAS @ crop.affine
 
 
 @pytest.fixture

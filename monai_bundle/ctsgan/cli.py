@@ -33,7 +33,8 @@ def _fidelity(text: str) -> float | None:
     return width
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of 1 or more, as the type of an option."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
@@ -88,11 +89,11 @@ def add_enhancing_options(group: argparse._ArgumentGroup) -> None:
 
 def add_computing_options(group: argparse._ArgumentGroup) -> None:
     """How it is computed; see :class:`ctsgan.workflow.Request`."""
-    group.add_argument("--tile", type=_positive, metavar="N", help="window edge in pixels; less memory, same result")
-    group.add_argument("--batch", type=_positive, default=1, metavar="N", help="slices at once (default 1)")
+    group.add_argument("--tile", type=positive, metavar="N", help="window edge in pixels; less memory, same result")
+    group.add_argument("--batch", type=positive, default=1, metavar="N", help="slices at once (default 1)")
     group.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:n]|mps")
     group.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
-    group.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+    group.add_argument("--threads", type=positive, metavar="N", help="processor threads")
 
 
 def _add_request_options(parser: argparse.ArgumentParser) -> None:
@@ -159,13 +160,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--model", default="light", help="ours, see `ctsgan models` (default light)")
     what.add_argument("--scores", nargs="+", choices=SCORES, default=SCORES, help="what to measure (default all)")
-    what.add_argument("--every", type=_positive, default=1, metavar="N", help="take every n-th slice of a volume")
-    what.add_argument("--limit", type=_positive, metavar="N", help="at most so many slices in all, evenly spread")
+    what.add_argument("--every", type=positive, default=1, metavar="N", help="take every n-th slice of a volume")
+    what.add_argument("--limit", type=positive, metavar="N", help="at most so many slices in all, evenly spread")
     what.add_argument(
         "--get-peers", action="store_true", help="download the weights of others that are not there, with licences"
     )
     how = evaluate.add_argument_group("how to do it")
-    how.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+    how.add_argument("--threads", type=positive, metavar="N", help="processor threads")
     how.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
     evaluate.set_defaults(run=_evaluate)
 
@@ -177,12 +178,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def request_of(arguments: argparse.Namespace):
-    """The request that the options name; what the command has no option for is as usual."""
+def request_of(arguments: argparse.Namespace, kind: type | None = None):
+    """The request that the options name, of ``kind`` or to enhance; what has no option is as usual."""
     from .workflow import Request
 
-    given = {field.name for field in fields(Request)} & set(vars(arguments))
-    return Request(**{name: getattr(arguments, name) for name in given})
+    kind = kind or Request
+    given = {field.name for field in fields(kind)} & set(vars(arguments))
+    return kind(**{name: getattr(arguments, name) for name in given})
 
 
 def cancellable(work: Callable[[], int], arguments: argparse.Namespace, **options: str) -> int:
@@ -259,16 +261,7 @@ def _degrade(arguments: argparse.Namespace) -> int:
     def one(source: Path, target: Path, progress: Callable[[int, int], None]) -> object:
         from .degradation.volumes import DegradeRequest, degrade_file
 
-        request = DegradeRequest(
-            preset=arguments.preset,
-            scale=arguments.scale,
-            seed=arguments.seed,
-            series=arguments.series,
-            force=arguments.force,
-            fill=arguments.fill,
-            overwrite=arguments.overwrite,
-        )
-        return degrade_file(source, target, request, progress, _notice)
+        return degrade_file(source, target, request_of(arguments, DegradeRequest), progress, _notice)
 
     return cancellable(lambda: _each_volume(arguments, one), arguments)
 

@@ -23,7 +23,22 @@ def models_folder() -> Path:
 
 
 def catalogue(folder: Path | None = None) -> dict[str, Any]:
-    """What ``models.json`` says of each model: architecture, licence, and for each scale files and quality."""
+    """What the bundle offers of each model: architecture, licence, and for each scale files and quality.
+
+    A model with ``weights_of`` computes something else with the weights of another: it has that one's files at every
+    scale for which :func:`stored_catalogue` names none of its own.
+    """
+    content = stored_catalogue(folder)
+    for entry in content["models"].values():
+        if "weights_of" in entry:
+            lender = content["models"][entry["weights_of"]]
+            for scale, offer in entry["scales"].items():
+                offer.setdefault("weights", lender["scales"][scale]["weights"])
+    return content
+
+
+def stored_catalogue(folder: Path | None = None) -> dict[str, Any]:
+    """``models.json`` as it is written."""
     path = (folder or models_folder()) / "models.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from . import networks
-from .models import catalogue, models_folder
+from .models import models_folder, stored_catalogue
 
 
 def publish(
@@ -34,7 +34,7 @@ def publish(
         folder: of the models; ``None`` is the bundle's.
     """
     folder = folder or models_folder()
-    content = catalogue(folder)
+    content = stored_catalogue(folder)
     entry = content["models"][model]
     architecture = getattr(networks, entry["architecture"])
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
@@ -44,8 +44,11 @@ def publish(
     torch.save(networks.fold(trained).state_dict(), buffer)
     path = folder / f"{model}_x{scale}{'_high' if stage == 'high' else ''}.pt"
     path.write_bytes(buffer.getvalue())
-    offer = entry["scales"].setdefault(str(scale), {"weights": {}, "quality": ""})
-    offer["weights"][stage] = {"file": path.name, "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
+    offer = entry["scales"].setdefault(str(scale), {"quality": ""})
+    offer.setdefault("weights", {})[stage] = {
+        "file": path.name,
+        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+    }
     if quality is not None:
         offer["quality"] = quality
     entry["scales"] = dict(sorted(entry["scales"].items()))

@@ -7,6 +7,7 @@ import ipaddress
 import secrets
 from importlib.util import find_spec
 
+from ctsgan.cli import positive
 from ctsgan.errors import CTError
 
 NEEDED = ("fastapi", "fastapi_offline", "PIL", "psutil", "python_multipart", "streamlit", "uvicorn")
@@ -23,13 +24,6 @@ def _positive(text: str) -> float:
     return number
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What a server can be told."""
     parser.add_argument(
@@ -37,7 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, default=8501, help="0 takes a free one (default 8501)")
     parser.add_argument("--token", help="access token (default: a new one, where the host is not this machine alone)")
-    parser.add_argument("--workers", type=_count, default=1, metavar="N", help="volumes enhanced at a time (default 1)")
+    parser.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="volumes enhanced at a time (default 1)"
+    )
     parser.add_argument(
         "--memory-gb", type=_positive, metavar="GB", help="for all jobs (default 80 %% of what is free at the start)"
     )
