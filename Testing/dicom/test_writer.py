@@ -15,6 +15,7 @@ from ctsgan import __version__
 from ctsgan.dicom import read_series, write_series
 from ctsgan.errors import CTError
 from ctsgan.geometry import cropped_affine
+from ctsgan.io.series import SeriesOptions
 from ctsgan.volume import Volume
 from dicom.ct_series import REFERENCES, as_multi_frame, itk_volume, store_series
 from dicom.validators import errors
@@ -271,6 +272,37 @@ class TestValidators:
     def test_dcentvfy_finds_source_and_output_consistent(self, source: Volume, tmp_path: Path) -> None:
         folder = write_series(twice_as_fine(source), tmp_path / "out", description="enhanced x2")
         assert errors("dcentvfy", [*source.header["dicom_files"], *files_of(folder)]) == []
+
+
+class TestWithoutDicomSource:
+    NEW_STUDY = SeriesOptions(new_study=True)
+
+    @pytest.fixture
+    def foreign(self, source: Volume) -> Volume:
+        """The voxels and place of the source, read from a format that knows nothing else."""
+        return Volume(source.voxels, source.affine)
+
+    def test_it_is_a_study_of_its_own_without_a_patient(self, foreign: Volume, tmp_path: Path) -> None:
+        folder = write_series(foreign, tmp_path / "out", description="enhanced", options=self.NEW_STUDY)
+        files = [dcmread(path) for path in files_of(folder)]
+        assert (
+            len({(image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID) for image in files}) == 1
+        )
+        assert all(str(image.PatientName) == image.PatientID == "" for image in files)
+        assert "SourceImageSequence" not in files[0]
+        assert [image.InstanceNumber for image in files] == list(range(1, len(files) + 1))
+
+    def test_it_is_read_in_the_same_place(self, foreign: Volume, tmp_path: Path) -> None:
+        again = read_series(write_series(foreign, tmp_path / "out", description="enhanced", options=self.NEW_STUDY))
+        np.testing.assert_array_equal(again.voxels, foreign.voxels)
+        np.testing.assert_allclose(again.affine, foreign.affine, atol=1e-6)
+
+    @pytest.mark.parametrize("multi_frame", [False, True])
+    def test_dciodvfy_finds_no_error(self, foreign: Volume, tmp_path: Path, multi_frame: bool) -> None:
+        options = SeriesOptions(new_study=True, multi_frame=multi_frame)
+        files = files_of(write_series(foreign, tmp_path / "out", description="enhanced", options=options))
+        assert errors("dciodvfy", [files[0]]) == []
+        assert errors("dcentvfy", files) == []
 
 
 class TestRefusals:

@@ -26,6 +26,7 @@ from ctsgan.io.files import (
 )
 from ctsgan.io.itk import volume_from_image
 from ctsgan.io.output import partial_output
+from ctsgan.io.series import SeriesOptions
 from ctsgan.volume import Volume
 
 
@@ -249,3 +250,11 @@ def test_a_volume_from_another_format_does_not_become_dicom(tmp_path, volume):
     with pytest.raises(CTError, match=r"series would be a DICOM series, which needs a DICOM input; .* \.nii \.nii\.gz"):
         write_volume(volume, tmp_path / "series")
     assert os.listdir(tmp_path) == []
+
+
+def test_unless_a_study_of_its_own_is_asked_for(tmp_path, volume, ct_folder):
+    write_volume(volume, tmp_path / "series", options=SeriesOptions(new_study=True))
+    again = read_volume(tmp_path / "series", force=True)
+    np.testing.assert_allclose(again.affine, volume.affine, atol=1e-4)
+    with pytest.raises(CTError, match="has a study, which --new-study would lose"):
+        write_volume(read_volume(ct_folder), tmp_path / "another", options=SeriesOptions(new_study=True))

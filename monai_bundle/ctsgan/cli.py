@@ -65,6 +65,9 @@ def add_series_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--multi-frame", action="store_true", help="DICOM: one Enhanced CT image, not one a slice")
     group.add_argument("--compress", choices=COMPRESSIONS, dest="compression", help="DICOM: without loss")
     group.add_argument("--anonymize", action="store_true", help="DICOM: by the Basic Confidentiality Profile")
+    group.add_argument(
+        "--new-study", action="store_true", help="DICOM from another format: a study of a nameless patient"
+    )
 
 
 def add_enhancing_options(group: argparse._ArgumentGroup) -> None:

@@ -47,7 +47,7 @@ class FileRequest:
         force: go on where the input does not look like a CT.
         fill: HU put in the place of NaN and Inf; ``None`` refuses them.
         overwrite: replace an output that exists.
-        multi_frame, compression, anonymize: see :class:`ctsgan.io.series.SeriesOptions`; for DICOM output.
+        multi_frame, compression, anonymize, new_study: see :class:`ctsgan.io.series.SeriesOptions`; for DICOM output.
     """
 
     series: str | None = None
@@ -57,11 +57,12 @@ class FileRequest:
     multi_frame: bool = False
     compression: str | None = None
     anonymize: bool = False
+    new_study: bool = False
 
     @property
     def series_options(self) -> SeriesOptions:
         """In what form DICOM output is written."""
-        return SeriesOptions(self.multi_frame, self.compression, self.anonymize)
+        return SeriesOptions(self.multi_frame, self.compression, self.anonymize, self.new_study)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Request(FileRequest):
         device: auto, cpu, cuda, cuda:n or mps.
         dtype: auto, float32, float16 or bfloat16.
         threads: of the processor; ``None`` leaves it to PyTorch.
-        series, force, fill, overwrite, multi_frame, compression, anonymize: as in :class:`FileRequest`.
+        series, force, fill, overwrite, multi_frame, compression, anonymize, new_study: as in :class:`FileRequest`.
     """
 
     scale: int | None = None

@@ -39,6 +39,11 @@ FORM = {
         "series": {"type": "string", "description": "UID or number of the series, where there are several"},
         "force": {"type": "boolean", "default": False, "description": "go on where it does not look like a CT"},
         "fill": {"type": "number", "description": "HU in the place of NaN and Inf"},
+        "dicom": {
+            "type": "boolean",
+            "default": False,
+            "description": "of a volume of another format: a zip with a DICOM series, a study of a nameless patient",
+        },
     },
 }
 """Of ``POST /enhance``, for the OpenAPI page; Starlette's own parsing allows too few files for a series."""
@@ -168,7 +173,7 @@ def _options(form: dict[str, str]) -> Options:
     Raises:
         CTError: if a field is unknown or not of its type.
     """
-    kinds = {"scale": int, "tile": int, "fill": float, "fidelity_mm": _width, "force": _truth}
+    kinds = {"scale": int, "tile": int, "fill": float, "fidelity_mm": _width, "force": _truth, "dicom": _truth}
     known = [field.name for field in fields(Options) if field.name != "score"]
     options: dict[str, Any] = {}
     for name, text in form.items():

@@ -26,7 +26,11 @@ SMALLEST_TILE = 16
 
 @dataclass(frozen=True)
 class Options:
-    """Settings of a visitor; the fields are those of :class:`ctsgan.workflow.Request`.
+    """Settings of a visitor; the fields are those of :class:`ctsgan.workflow.Request`, and two of the app.
+
+    Args:
+        score: measure NIQE before and after.
+        dicom: the result of a volume of another format as a DICOM series, a study of a patient without a name.
 
     Raises:
         CTError: if one of them is not offered.
@@ -41,6 +45,7 @@ class Options:
     force: bool = False
     fill: float | None = None
     score: bool = False
+    dicom: bool = False
 
     def __post_init__(self) -> None:
         models.weight_files(self.model, self.scale, models.strength_value(self.strength))

@@ -74,6 +74,21 @@ def test_a_series_gives_the_command_lines_series(server, files, tmp_path, kind):
     np.testing.assert_array_equal(got.affine, wanted.affine)
 
 
+def test_a_volume_of_another_format_comes_back_as_dicom(server, files, tmp_path):
+    status, content, name = post(server, "/enhance", [files[".nii.gz"]], {"dicom": "true"})
+    assert (status, name) == (200, "slab_x2.zip"), content
+    zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path)
+    got, wanted = read_volume(tmp_path / "enhanced"), expected(files[".nii.gz"], tmp_path)
+    np.testing.assert_array_equal(got.voxels, wanted.voxels)
+    np.testing.assert_allclose(got.affine, wanted.affine, atol=1e-4)
+
+
+def test_a_picture_does_not_become_dicom(server, files):
+    status, content, _ = post(server, "/enhance", [files[".png"]], {"dicom": "true"})
+    assert status == 422
+    assert "a picture has no HU" in content.decode()
+
+
 def test_a_job_is_followed_fetched_and_removed(server, files):
     before = len(server.kept())
     status, content, _ = post(server, "/enhance?wait=false", [files[".png"]])

@@ -26,7 +26,8 @@ class DegradeRequest(FileRequest):
         preset: one of :data:`ctsgan.degradation.PRESETS`.
         scale: pixels become this many times as wide.
         seed: of all that is drawn, 0 or more; the same seed gives the same voxels.
-        series, force, fill, overwrite, multi_frame, compression, anonymize: as in :class:`ctsgan.workflow.FileRequest`.
+        series, force, fill, overwrite, multi_frame, compression, anonymize, new_study: as in
+            :class:`ctsgan.workflow.FileRequest`.
     """
 
     preset: str = "scanner"

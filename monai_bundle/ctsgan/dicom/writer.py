@@ -182,7 +182,7 @@ def _nearest_sources(volume: Volume, origins: np.ndarray) -> np.ndarray:
     """For each slice the index of the source slice at its position: the volume may be a part of the source."""
     normal = np.cross(volume.affine[:3, 0], volume.affine[:3, 1])
     normal /= np.linalg.norm(normal)
-    sources = np.asarray(volume.header["dicom_positions"]) @ normal
+    sources = np.asarray(volume.header.get("dicom_positions", origins)) @ normal
     return np.abs((origins @ normal)[:, None] - sources).argmin(axis=1)
 
 
@@ -324,9 +324,22 @@ def _store(dataset: Dataset, path: Path, syntax: UID) -> None:
     dataset.save_as(path, enforce_file_format=True)
 
 
-def _prepared_source(path: Path, index: int, options: SeriesOptions) -> tuple[Dataset, Dataset]:
+def _without_source(volume: Volume) -> Dataset:
+    """All that is known of a slice of a volume that is not from DICOM."""
+    source = Dataset()
+    source.Modality = "CT"
+    source.Rows, source.Columns = volume.voxels.shape[1:]
+    source.PixelSpacing = _decimal(volume.row_and_column_mm)
+    # the usual reading of formats that know only the distance
+    source.SliceThickness = _decimal(volume.spacing_mm[2:])[0]
+    return source
+
+
+def _prepared_source(volume: Volume, place: int, options: SeriesOptions) -> tuple[Dataset, Dataset]:
     """As :func:`_read_source` gives them, and anonymous if that is wanted, which leaves nothing to refer to."""
-    source, reference = _read_source(path, index)
+    if not volume.header.get("dicom_files"):
+        return _without_source(volume), Dataset()
+    source, reference = _read_source(volume.header["dicom_files"][place], volume.header["dicom_frames"][place])
     if options.anonymize:
         anonymize(source)
         return source, Dataset()
@@ -335,7 +348,8 @@ def _prepared_source(path: Path, index: int, options: SeriesOptions) -> tuple[Da
 
 def _instance_numbers(volume: Volume, places: Sequence[int]) -> list[int]:
     """Those of the source slices, where each has one of its own."""
-    numbers = [volume.header["instance_numbers"][place] for place in places]
+    known = volume.header.get("instance_numbers")
+    numbers = [known[place] if known else None for place in places]
     if None in numbers or len(set(numbers)) < len(numbers):
         return list(range(1, len(places) + 1))
     return numbers
@@ -348,10 +362,9 @@ def _images(
     origins = _slice_origins(volume)
     places = _nearest_sources(volume, origins)
     instance_numbers = _instance_numbers(volume, places)
-    files, frames = volume.header["dicom_files"], volume.header["dicom_frames"]
     common = Dataset()
     for index, (place, origin) in enumerate(zip(places, origins, strict=True)):
-        source, reference = _prepared_source(files[place], frames[place], options)
+        source, reference = _prepared_source(volume, place, options)
         if index == 0:
             if text(source, "Modality") != "CT":
                 raise CTError(
@@ -389,7 +402,8 @@ def write_series(
     """Write a volume that came from :func:`ctsgan.dicom.read_series` as a derived CT series.
 
     Each slice becomes a CT image with the attributes of the source slice at its position, new SOP and series
-    instance UIDs, the source's study and frame of reference; or all of them become one Enhanced CT image.
+    instance UIDs, the source's study and frame of reference; or all of them become one Enhanced CT image. A volume
+    from elsewhere becomes a study of its own, of a patient without name and ID, if the options say so.
 
     Args:
         volume: HU within int16; floats are rounded. It may be a part of the source, and have other pixels.
@@ -404,12 +418,12 @@ def write_series(
         ``folder``.
 
     Raises:
-        CTError: if the volume did not come from DICOM CT, its source is gone or would be overwritten, a value
-            is beyond int16, or what the options ask for cannot be had.
+        CTError: if the volume did not come from DICOM CT and shall have no study of its own, its source is gone or
+            would be overwritten, a value is beyond int16, or what the options ask for cannot be had.
     """
     folder = Path(folder)
-    files = volume.header.get("dicom_files")
-    if not files:
+    files = volume.header.get("dicom_files", [])
+    if not files and not options.new_study:
         raise CTError("DICOM output needs a DICOM input, whose header it carries on; write .nii.gz or .nrrd instead")
     if any(folder.resolve() in Path(path).resolve().parents for path in files):
         raise CTError("the output folder holds the input series, which it would replace; choose another folder")
@@ -418,7 +432,7 @@ def write_series(
         partial.mkdir(exist_ok=True)
         images = _images(volume, description, derivation, purpose, options)
         if options.multi_frame:
-            images = iter([as_enhanced_ct(list(images), volume.header["series_uid"])])
+            images = iter([as_enhanced_ct(list(images), volume.header.get("series_uid", ""))])
         for index, image in enumerate(images):
             _store(image, partial / f"{index + 1:05d}.dcm", transfer_syntax(options))
     return folder

@@ -91,7 +91,7 @@ def write_volume(
 
     Args:
         volume: in HU, stored with its own data type, and in the order of axes in which it was read.
-        path: a file with one of :data:`SUFFIXES`, or (for volumes that came from DICOM) a folder.
+        path: a file with one of :data:`SUFFIXES`, or a folder for DICOM.
         overwrite: replace what is there.
         description: one line on how the volume was made, for the place that the format has for it.
         purpose: what was done to it, ``enhanced`` or ``degraded``, which a DICOM series says.
@@ -141,11 +141,14 @@ def check_storable(
     suffix = split_suffix(path)[1]
     name = shown(Path(path))
     if not suffix:
-        if not volume.header.get("dicom_files"):
+        from_dicom = bool(volume.header.get("dicom_files"))
+        if not from_dicom and not options.new_study:
             raise CTError(
                 f"the folder {name} would be a DICOM series, which needs a DICOM input; give a file name that ends in "
-                f"one of {_listed(SUFFIXES)}"
+                f"one of {_listed(SUFFIXES)}, or --new-study for a study without a patient's name"
             )
+        if from_dicom and options.new_study:
+            raise CTError("the input is DICOM and has a study, which --new-study would lose; leave the option out")
         from ..dicom import require_possible
 
         require_possible(options, shape or volume.voxels.shape)
@@ -153,7 +156,9 @@ def check_storable(
     if suffix not in SUFFIXES:
         raise CTError(f"{name} is not of a kind that can be written: {_listed(SUFFIXES)}, or a folder for DICOM")
     if options != ONE_FILE_A_SLICE:
-        raise CTError(f"{name} is not DICOM, which --multi-frame, --compress and --anonymize are for; give a folder")
+        raise CTError(
+            f"{name} is not DICOM, which --multi-frame, --compress, --anonymize and --new-study are for; give a folder"
+        )
     if volume.slice_origins is None:
         return
     steps = np.arange(len(volume.slice_origins))[:, None]

@@ -17,11 +17,13 @@ class SeriesOptions:
         compression: one of :data:`COMPRESSIONS`, without loss; ``None`` for none.
         anonymize: without the patient's identity, by the Basic Application Level Confidentiality Profile
             (PS3.15 Annex E).
+        new_study: a study of its own, of a patient without name and ID, for a volume that is not from DICOM.
     """
 
     multi_frame: bool = False
     compression: str | None = None
     anonymize: bool = False
+    new_study: bool = False
 
 
 ONE_FILE_A_SLICE = SeriesOptions()

@@ -110,7 +110,8 @@ class LightGenerator(nn.Module):
         residual = self.residual(image)
         for turn in range(1, self.turns):
             residual = residual + turned_back(self.residual(turned(image, turn)), turn)
-        residual = residual / self.turns
+        if self.turns > 1:
+            residual = residual / self.turns
         if self.scale == 1:
             return image + residual
         base = F.interpolate(image, scale_factor=float(self.scale), mode="bicubic", align_corners=False)

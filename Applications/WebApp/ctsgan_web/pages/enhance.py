@@ -20,6 +20,7 @@ from ctsgan_web.session import (
     show_facts,
     upload_job,
 )
+from ctsgan_web.tasks.facts import DICOM_SERIES
 
 visitor = current_visitor()
 limits = service().limits
@@ -61,6 +62,9 @@ with right:
     wanted = replace(options, series=reading.series, force=reading.force, fill=reading.fill)
     for caution in facts.get("cautions", {}).get(str(options.scale), []):
         st.warning(plain(caution.capitalize()))
+    foreign = facts["kind"] == "volume" and facts["format"] != DICOM_SERIES
+    if foreign and st.checkbox("Result as DICOM", help="A series in a new study, of a patient without a name."):
+        wanted = replace(wanted, dicom=True)
     if st.button("Enhance"):
         keep_job("enhanced", lambda: service().enhance(visitor, read, wanted))
     done = finished("enhanced", "Enhancing")
@@ -72,6 +76,6 @@ with right:
 name = split_suffix(facts["name"])[0]
 downloads = []
 if done:
-    kind = "DICOM series (zip)" if facts["format"] == "DICOM series" else facts["suffix"]
+    kind = f"{DICOM_SERIES} (zip)" if done.result("enhance")["series"] else facts["suffix"]
     downloads = [{"label": f"Download the result: {kind}", "url": f"/jobs/{done.id}/file"}]
 viewer(facts, read, done, name, downloads, "enhance viewer")

@@ -16,7 +16,7 @@ from ctsgan.io.files import read_volume
 from ctsgan.workflow import Request, enhance_file, enhance_volume
 
 from ..pictures import as_volume, from_volume, read_picture, write_picture
-from .facts import facts_of
+from .facts import DICOM_SERIES, facts_of
 
 SERIES = "enhanced"
 
@@ -40,6 +40,7 @@ def run(folder: Path, request: dict[str, Any], progress: Callable[[float, int], 
         series=request["series"],
         force=request["force"],
         fill=request["fill"],
+        new_study=request["dicom"] and facts["format"] != DICOM_SERIES,
     )
     started = time.monotonic()
     enhance = _enhance_picture if facts["kind"] == "picture" else _enhance_volume
@@ -56,7 +57,7 @@ def _enhance_volume(
     folder: Path, facts: dict[str, Any], settings: Request, progress: Callable, request: dict[str, Any]
 ) -> dict[str, Any]:
     source = Path(facts["source"])
-    is_series = facts["format"] == "DICOM series"
+    is_series = settings.new_study or facts["format"] == DICOM_SERIES
     target = folder / (SERIES if is_series else f"enhanced{facts['suffix']}")
     enhance_file(source, target, settings, progress)
     # what is shown is what was written
@@ -66,6 +67,7 @@ def _enhance_volume(
         target = _packed(target)
     return {
         "file": target.name,
+        "series": is_series,
         "shape": list(result.voxels.shape),
         "spacing_mm": [float(x) for x in result.spacing_mm],
     }
@@ -85,6 +87,8 @@ def _packed(series: Path) -> Path:
 def _enhance_picture(
     folder: Path, facts: dict[str, Any], settings: Request, progress: Callable, request: dict[str, Any]
 ) -> dict[str, Any]:
+    if settings.new_study:
+        raise CTError("a picture has no HU and no size in mm, so that it does not become a DICOM CT; leave dicom out")
     picture = read_picture(Path(facts["source"]), facts["name"], request["picture_pixels"])
     result = from_volume(enhance_volume(as_volume(picture), settings, progress), picture)
     target = folder / f"enhanced{facts['suffix']}"

@@ -12,6 +12,9 @@ from ctsgan.volume import Volume
 
 from ..pictures import Picture, as_volume
 
+DICOM_SERIES = "DICOM series"
+"""The format of what came as DICOM, as a person reads it."""
+
 
 def facts_of(folder: str) -> dict[str, Any]:
     """What was read, from a read job's folder."""

@@ -21,6 +21,7 @@ from ..limits import shown_bytes
 from ..pictures import Picture, read_picture
 from ..sizes import declared_bytes, declared_dicom_bytes, require_attached
 from ..uploads import ARCHIVE, DICOM, KINDS, PICTURES, UNPACKED, UNPACKED_NAMES, Stored, load
+from .facts import DICOM_SERIES
 
 PICTURE_BYTES = 16
 """Of memory for each pixel of a picture: colour, luminance, opacity and what is computed of them."""
@@ -102,7 +103,7 @@ def _volume_facts(volume: Volume, folder: Path) -> dict[str, Any]:
     }
     return {
         "kind": "volume",
-        "format": "DICOM series" if volume.header.get("dicom_files") else split_suffix(volume.source)[1],
+        "format": DICOM_SERIES if volume.header.get("dicom_files") else split_suffix(volume.source)[1],
         "shape": list(voxels.shape),
         "spacing_mm": [float(mm) for mm in volume.spacing_mm],
         "affine": np.asarray(volume.affine, dtype=float).tolist(),
