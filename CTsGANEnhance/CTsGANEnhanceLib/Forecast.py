@@ -146,10 +146,14 @@ class SpeedTrial:
         self._process = BundleProcess(arguments, folder, python)
         self.seconds_per_pixel: float | None = None
         self.device_name = ""
+        self.devices: dict[str, str] = {}
         self.problem = ""
 
     def poll(self) -> bool:
-        """Whether it is over: ``seconds_per_pixel`` of the input and ``device_name`` are there, or ``problem`` is."""
+        """Whether it is over: ``problem`` is there, or all else is.
+
+        That is ``seconds_per_pixel`` of the input, the ``device_name``, and the names of the machine's ``devices``.
+        """
         outcome = self._process.poll()
         if outcome is None:
             return False
@@ -158,6 +162,7 @@ class SpeedTrial:
             facts = json.loads(outcome.detail)
             self.seconds_per_pixel = facts["seconds"] / self._pixels
             self.device_name = facts["device_name"]
+            self.devices = facts["devices"]
         else:
             self.problem = outcome.detail
         return True

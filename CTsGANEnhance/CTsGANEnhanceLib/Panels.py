@@ -33,11 +33,15 @@ class ForecastPanel:
     Args:
         label: to say it in.
         may_try: whether the packages that a trial needs are there.
+        tell_devices: is told the names of the machine's devices when a trial has found them.
     """
 
-    def __init__(self, label: qt.QWidget, may_try: Callable[[], bool]) -> None:
+    def __init__(
+        self, label: qt.QWidget, may_try: Callable[[], bool], tell_devices: Callable[[dict[str, str]], None]
+    ) -> None:
         self._label = label
         self._may_try = may_try
+        self._tell_devices = tell_devices
         self._parameters: Parameters | None = None
         self._measured: dict[Settings, SpeedTrial] = {}
         self._trial: tuple[Settings, SpeedTrial] | None = None
@@ -81,8 +85,10 @@ class ForecastPanel:
         if self._trial is None and settings not in self._measured and self._may_try():
             self._trial = settings, SpeedTrial(volume, settings, slicer.app.temporaryPath)
         if self._trial is not None and self._trial[1].poll():
-            self._measured[settings] = self._trial[1]
+            trial = self._measured[settings] = self._trial[1]
             self._trial = None
+            if trial.devices:
+                self._tell_devices(trial.devices)
 
 
 class ComparePanel(VTKObservationMixin):

@@ -47,7 +47,10 @@ class CTsGANEnhanceWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self.onTimer)
         self._requirements = Path(self.resourcePath("requirements.txt"))
-        self._forecast = ForecastPanel(self.ui.forecastLabel, lambda: not missing_packages(self._requirements))
+        self._devices: dict[str, str] | None = None
+        self._forecast = ForecastPanel(
+            self.ui.forecastLabel, lambda: not missing_packages(self._requirements), self._name_devices
+        )
         self._compare = ComparePanel(self.ui)
         self.ui.applyButton.clicked.connect(self.onApply)
         self.ui.previewButton.clicked.connect(self.onPreview)
@@ -167,9 +170,17 @@ class CTsGANEnhanceWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         purposes = {2: _("Sharper pixels (x2)"), 4: _("Sharper pixels (x4)"), 1: _("Same grid, cleaner")}
         for index, scale in enumerate(SCALES):
             self.ui.scale.setItemText(index, purposes[scale])
-        devices = {"auto": _("Automatic"), "cpu": _("Processor"), "cuda": _("NVIDIA GPU"), "mps": _("Apple GPU")}
+        self._name_devices(self._devices)
+
+    def _name_devices(self, found: dict[str, str] | None) -> None:
+        """Which devices the machine has, and a GPU's own name; ``None`` as long as that is not known."""
+        self._devices = found
+        kinds = {"auto": _("Automatic"), "cpu": _("Processor"), "cuda": _("NVIDIA GPU"), "mps": _("Apple GPU")}
         for index, device in enumerate(DEVICES):
-            self.ui.device.setItemText(index, devices[device])
+            text = kinds[device]
+            if found is not None and device in ("cuda", "mps"):
+                text += ": " + found.get(device, _("none here"))
+            self.ui.device.setItemText(index, text)
 
     def _update(self, *_event: object) -> None:
         """Say what can be done now, and what would come of it."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from ctsgan.cli import main
 from ctsgan.io.files import read_volume, write_volume
@@ -43,7 +44,9 @@ def test_info_for_programs_is_one_line_of_json(small_file, capsys):
     assert facts["memory_bytes"] > facts["output_bytes"] == 48 * 64 * 3 * 2
     assert facts["seconds"] > 0
     assert (facts["device"], facts["notes"]) == ("cpu", [])
+    assert facts["device_name"] == facts["devices"]["cpu"]
     assert "processor" in facts["device_name"]
+    assert ("cuda" in facts["devices"]) == torch.cuda.is_available()
 
 
 def test_info_cautions_where_pixels_are_fine_already(small_volume, tmp_path, capsys):

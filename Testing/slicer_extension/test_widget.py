@@ -163,6 +163,9 @@ def test_what_a_run_would_do_is_said_once_the_settings_have_settled(application,
     wait_until(application, lambda: "Memory: about 1.0 GiB" in ui.forecastLabel.text())
     wait_until(application, lambda: re.search(r"Time: about \d+ s \(processor, \d+ threads\)", ui.forecastLabel.text()))
     assert ui.forecastLabel.text().startswith("48 x 64 x 3 voxels of ")
+    # PyTorch of the tests has no other
+    assert ui.device.itemText(DEVICES.index("mps")) == "Apple GPU: none here"
+    assert ui.device.itemText(DEVICES.index("cpu")) == "Processor"
     assert list((tmp_path / "runs").iterdir()) == []
     ui.input_volume.setCurrentNode(None)
     wait_until(application, lambda: ui.forecastLabel.text() == "")

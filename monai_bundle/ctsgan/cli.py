@@ -276,7 +276,7 @@ def _notice(sentence: str) -> None:
 def _info(arguments: argparse.Namespace) -> int:
     from .io.files import read_volume
     from .plan import cautions, free_memory_bytes, grid_text
-    from .workflow import device_name, estimate, make_plan
+    from .workflow import device_name, devices_here, estimate, make_plan
 
     request = request_of(arguments)
     volume = read_volume(arguments.input, series=request.series, force=request.force, fill=request.fill)
@@ -297,6 +297,7 @@ def _info(arguments: argparse.Namespace) -> int:
             "seconds": cost.seconds,
             "device": str(cost.device),
             "device_name": device_name(cost.device),
+            "devices": devices_here(),
             "notes": notes,
         }
         print(json.dumps(facts))

@@ -52,6 +52,12 @@ def device_name(device: torch.device) -> str:
     return "Apple GPU" if device.type == "mps" else f"processor, {torch.get_num_threads()} threads"
 
 
+def devices_here() -> dict[str, str]:
+    """What this machine has, by the names that ``device`` takes, as a user calls it."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return {kind: device_name(torch.device(kind)) for kind, is_there in there.items() if is_there}
+
+
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     """The precision a user named; auto is float16 on CUDA and float32 elsewhere."""
     if name == "auto":
