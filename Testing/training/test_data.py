@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ctsgan.data import PatchBatches, find_sources, load_slices, validation_pairs
-from ctsgan.degradation import Degradation, RandNoise, preset
+from ctsgan.degradation import Degradation, MixedDegradation, RandNoise, preset
 from ctsgan.errors import CTError
 from ctsgan.intensity import from_network_range
 
@@ -129,6 +129,16 @@ def test_softer_patches_are_smooth(volumes):
         return np.mean([batches.batch(n)["label"].diff(dim=-1).diff(dim=-1).abs().median().item() for n in range(8)])
 
     assert roughness(1.0) < 0.6 * roughness(0.0)
+
+
+def test_the_degradation_that_was_drawn_says_how_many_are_smooth(volumes):
+    chains = [Degradation(2, softer_prob=1.0), Degradation(2, softer_prob=0.0)]
+
+    def roughness(chances):
+        batches = PatchBatches(volumes, MixedDegradation(chains, chances), 16, 8, coarser_prob=0.0, softer_prob=0.5)
+        return np.mean([batches.batch(n)["label"].diff(dim=-1).diff(dim=-1).abs().median().item() for n in range(8)])
+
+    assert roughness([1, 0]) < 0.6 * roughness([0, 1])
 
 
 def test_coarser_patches_have_pixels_of_twice_the_size(volumes):

@@ -40,7 +40,8 @@ class PatchBatches(IterableDataset):
         device: where patches are made. Slices are kept there too, if they leave half of a GPU's free memory free.
         seed: of everything that is drawn.
         coarser_prob: how often the sharp patch has pixels of twice the size.
-        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 2 of its pixels.
+        softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 2 of its pixels, unless the
+            degradation says it.
         lesions: what is put into sharp patches; ``None`` for nothing.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
@@ -111,7 +112,8 @@ class PatchBatches(IterableDataset):
             if (patch > -900).float().mean() > 0.2:
                 break
         patch = footprint_mean(patch.to(self.device).float()[None], coarser)
-        if random.random_sample() < self.softer_prob:
+        softer_prob = self.degradation.softer_prob
+        if random.random_sample() < (self.softer_prob if softer_prob is None else softer_prob):
             patch = gaussian_blur(patch, random.uniform(0.5, 2.0) * float(np.mean(spacing_mm)), spacing_mm)
         if self.lesions is not None:
             patch = self.lesions.set_random_state(state=random)(patch, spacing_mm)
@@ -131,8 +133,9 @@ class PatchBatches(IterableDataset):
         for index in range(self.rank * self.batch_size, (self.rank + 1) * self.batch_size):
             random = random_state(self.seed, number, index)
             self.degradation.set_random_state(state=random)
+            self.degradation.randomize()
             sharp, spacing_mm = self._sharp_patch(random)
-            images.append(self.degradation(sharp, spacing_mm)[:, inner, inner])
+            images.append(self.degradation(sharp, spacing_mm, randomize=False)[:, inner, inner])
             labels.append(sharp[:, outer, outer])
         return {"image": to_network_range(torch.stack(images)), "label": to_network_range(torch.stack(labels))}
 

@@ -31,6 +31,9 @@ class Chain(Randomizable):
     margin = 4
     """Pixels of the result around a patch that its surroundings decide; training cuts that much away."""
 
+    softer_prob: float | None = None
+    """How often training takes a smooth slice for the sharp one of what was drawn; ``None`` leaves it to training."""
+
     def __init__(self, factor: int) -> None:
         self.factor = factor
 

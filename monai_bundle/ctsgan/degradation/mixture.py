@@ -35,6 +35,11 @@ class MixedDegradation(Chain):
         self.margin = max(chain.margin for chain in chains)
         self.drawn = self.chains[0]
 
+    @property
+    def softer_prob(self) -> float | None:
+        """That of the chain that was drawn."""
+        return self.drawn.softer_prob
+
     def operations(self) -> Sequence[Randomizable]:
         return self.chains
 

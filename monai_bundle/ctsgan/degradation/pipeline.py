@@ -25,6 +25,8 @@ class Degradation(Chain):
     Args:
         factor: how many pixels of the sharp image make one pixel of the degraded one, along each axis.
         blur, reduce, noise: the operations; ``None`` leaves one out.
+        softer_prob: see :attr:`Chain.softer_prob`. What is blurred and noisy leaves nothing to tell a smooth slice
+            from a sharp one by; what was only reduced shows its own noise.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class Degradation(Chain):
         blur: RandBlur | None = None,
         reduce: RandReduce | None = None,
         noise: RandNoise | None = None,
+        softer_prob: float | None = None,
     ) -> None:
         super().__init__(factor)
         self.blur = blur
         self.reduce = reduce or RandReduce()
         self.noise = noise
+        self.softer_prob = softer_prob
 
     def operations(self) -> Sequence[Randomizable]:
         return [operation for operation in (self.blur, self.reduce, self.noise) if operation is not None]
