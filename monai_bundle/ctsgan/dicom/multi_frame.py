@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 
 from pydicom import Dataset
 from pydicom.sequence import Sequence as DicomSequence
@@ -142,16 +143,22 @@ def _dimensions() -> Dataset:
     return dimensions
 
 
-def as_enhanced_ct(images: Sequence[Dataset], source_series_uid: str) -> Dataset:
+def as_enhanced_ct(slices: Iterable[Dataset], source_series_uid: str) -> Dataset:
     """CT images of one series, in the order of their places, as one Enhanced CT image.
 
     Args:
-        images: as :mod:`ctsgan.dicom.writer` makes them: derived, int16, all with the same rescale.
+        slices: as :mod:`ctsgan.dicom.writer` makes them: derived, int16, all with the same rescale. They lose their
+            pixels.
         source_series_uid: of the series that they refer to; without it ('') the image refers to none.
 
     Returns:
-        A data set without file meta information; its pixel data are not compressed.
+        A data set without file meta information; its pixel data are a stream, so that those of the whole series are
+        in memory once, and are not compressed.
     """
+    images, pixels = [], io.BytesIO()
+    for image in slices:
+        pixels.write(image.pop("PixelData").value)
+        images.append(image)
     first = images[0]
     result = Dataset()
     result.update({element.tag: element for element in first if element.keyword not in SLICE_ATTRIBUTES})
@@ -176,5 +183,6 @@ def as_enhanced_ct(images: Sequence[Dataset], source_series_uid: str) -> Dataset
     result.PerFrameFunctionalGroupsSequence = [
         _frame_groups(image, place, referring) for place, image in enumerate(images, start=1)
     ]
-    result.add_new("PixelData", "OW", b"".join(image.PixelData for image in images))
+    pixels.seek(0)
+    result.add_new("PixelData", "OW", pixels)
     return result

@@ -320,6 +320,8 @@ def _store(dataset: Dataset, path: Path, syntax: UID) -> None:
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     if syntax.is_encapsulated:
+        if dataset["PixelData"].is_buffered:
+            dataset.PixelData = dataset.PixelData.read()  # an encoder takes no stream
         dataset.compress(syntax, generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
 
@@ -432,7 +434,7 @@ def write_series(
         partial.mkdir(exist_ok=True)
         images = _images(volume, description, derivation, purpose, options)
         if options.multi_frame:
-            images = iter([as_enhanced_ct(list(images), volume.header.get("series_uid", ""))])
+            images = iter([as_enhanced_ct(images, volume.header.get("series_uid", ""))])
         for index, image in enumerate(images):
             _store(image, partial / f"{index + 1:05d}.dcm", transfer_syntax(options))
     return folder
