@@ -21,7 +21,7 @@ from ctsgan.geometry import LPS_TO_RAS
 from ctsgan.io.files import split_suffix
 from ctsgan.volume import Volume
 from CTsGANEnhanceLib.Compare import FIRST_VIEW, SECOND_VIEW, set_fade, show_side_by_side
-from CTsGANEnhanceLib.Forecast import describe, forecast
+from CTsGANEnhanceLib.Forecast import Forecast, SpeedTrial, describe, forecast
 from CTsGANEnhanceLib.Logic import EnhanceRun, explain
 from CTsGANEnhanceLib.Settings import Settings
 
@@ -51,6 +51,7 @@ class Page(TrameApp):
         slicer.mrmlScene = self._app.scene
         self._run: EnhanceRun | None = None
         self._output: slicer.vtkMRMLScalarVolumeNode | None = None
+        self._measured: dict[int, SpeedTrial] = {}
         register_rca_factories(self._app.view_manager, self.server)
         self._layout = LayoutManager(self._app.scene, self._app.view_manager, self.server)
         views = [ViewLayoutDefinition.axial_view(label=view) for view in (FIRST_VIEW, SECOND_VIEW)]
@@ -136,7 +137,21 @@ class Page(TrameApp):
         view.get_view_node().AddObserver(vtkCommand.ModifiedEvent, follow)
 
     def _say_forecast(self, scale: int, **_state: object) -> None:
-        self.state.forecast = describe(forecast(self._input, Settings(scale=scale)), None)
+        settings = Settings(scale=scale)
+        expected = forecast(self._input, settings)
+        self.state.forecast = describe(expected, None)
+        create_task(self._say_time(expected, settings))
+
+    async def _say_time(self, expected: Forecast, settings: Settings) -> None:
+        """Add the time, once the speed with these settings has been tried."""
+        if settings.scale not in self._measured:
+            trial = SpeedTrial(self._input, settings)
+            while not trial.poll():
+                await asyncio.sleep(POLL_S)
+            self._measured[settings.scale] = trial
+        if self.state.scale == settings.scale:
+            with self.state:
+                self.state.forecast = describe(expected, self._measured[settings.scale])
 
     def _fade(self, fade: float, **_state: object) -> None:
         set_fade(self._app.scene, fade)

@@ -49,6 +49,7 @@ def test_a_volume_is_shown_twice_at_one_place_and_what_enhancing_does_is_said(vi
     assert "288 x 224 x 6 voxels" in said
     assert "576 x 448 x 6 voxels" in said
     assert "GiB free" in said
+    view.page.wait_for_function("document.querySelector('.forecast').innerText.includes('Time: about')", timeout=60000)
     assert "not for diagnosis" in view.page.inner_text(".v-toolbar")
 
 
