@@ -70,6 +70,8 @@ def read_picture(path: Path, name: str, most_pixels: int) -> Picture:
             with Image.open(path, formats=FORMATS) as image:
                 if getattr(image, "n_frames", 1) > 1:
                     raise CTError(f"{name} holds {image.n_frames} pictures; save one of them by itself")
+                if _loses_depth(image):
+                    raise CTError(f"{name} has 16 bits a colour, half of which would be lost; save it with 8 bits")
                 picture = _taken(ImageOps.exif_transpose(image))
     except CTError:
         raise
@@ -80,6 +82,12 @@ def read_picture(path: Path, name: str, most_pixels: int) -> Picture:
     if picture.pixels.min() == picture.pixels.max():
         raise CTError(f"every pixel of {name} is the same; there is nothing to enhance")
     return picture
+
+
+def _loses_depth(image: Image.Image) -> bool:
+    """Whether Pillow takes the upper 8 of 16 bits, as it does wherever it has no such mode."""
+    stored = str(image.tile[0][3]) if image.tile else ""
+    return ";16" in stored and ";16" not in image.mode and image.mode not in ("I", "F")
 
 
 def _taken(image: Image.Image) -> Picture:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 
 from ctsgan.cli import main
 from ctsgan.io.files import read_volume, write_volume
@@ -75,6 +76,31 @@ def test_the_files_of_a_series_give_a_derived_series(page, files, tmp_path):
     assert main(["enhance", str(files[".dcm"]), str(tmp_path / "expected"), "--progress", "none"]) == 0
     got, wanted = read_volume(tmp_path / "enhanced"), read_volume(tmp_path / "expected")
     np.testing.assert_array_equal(got.voxels, wanted.voxels)
+
+
+def test_a_volume_of_another_format_is_downloaded_as_dicom(page, files, tmp_path):
+    send(page, [files[".nii.gz"]])
+    page.get_by_text("Result as DICOM").click()
+    enhance(page)
+    zipfile.ZipFile(downloaded(page, "Download the result: DICOM series (zip)", tmp_path)).extractall(tmp_path)
+    assert main(["enhance", str(files[".nii.gz"]), str(tmp_path / "wanted.nii.gz"), "--progress", "none"]) == 0
+    got, wanted = read_volume(tmp_path / "enhanced"), read_volume(tmp_path / "wanted.nii.gz")
+    np.testing.assert_array_equal(got.voxels, wanted.voxels)
+
+
+def test_scripts_in_a_dicom_header_do_not_run(page, files, tmp_path):
+    said = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    for path in files[".dcm"].iterdir():
+        image = dcmread(path)
+        for keyword in ("SeriesDescription", "PatientName", "StudyDescription", "ManufacturerModelName"):
+            setattr(image, keyword, "<img src=x onerror=alert(1)><script>alert(2)</script>")
+        image.save_as(tmp_path / path.name)
+    send(page, sorted(tmp_path.iterdir()))
+    expect(page.get_by_test_id("stTable").first).to_contain_text("DICOM series")
+    shown_slice(page, 2)
+    assert said == []
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_a_colour_picture_is_said_to_be_one_and_keeps_its_colour(page, files, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 
 from ctsgan.errors import CTError
@@ -91,3 +92,10 @@ def test_what_is_no_single_picture_is_refused(soft_picture, tmp_path):
     Image.fromarray(soft_picture.astype(np.float32) / 255).save(tmp_path / "float.tif")
     with pytest.raises(CTError, match="no grey values of 16 bits"):
         read_picture(tmp_path / "float.tif", "float.tif", MOST)
+
+
+def test_colour_of_16_bits_is_refused_rather_than_halved(soft_picture, tmp_path):
+    colour = np.repeat(soft_picture[..., None].astype(np.uint16) * 257, 3, axis=2)
+    sitk.WriteImage(sitk.GetImageFromArray(colour, isVector=True), tmp_path / "deep.png")
+    with pytest.raises(CTError, match=r"deep\.png has 16 bits a colour"):
+        read_picture(tmp_path / "deep.png", "deep.png", 10**6)
