@@ -190,6 +190,19 @@ def request_of(arguments: argparse.Namespace, kind: type | None = None):
     return kind(**{name: getattr(arguments, name) for name in given})
 
 
+def require_installed(command: str, modules: Sequence[str], extra: str) -> None:
+    """Refuse a command whose packages are not installed.
+
+    Raises:
+        CTError: with what is missing, and the extra of this package that brings it.
+    """
+    from importlib.util import find_spec
+
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise CTError(f"`{command}` needs {', '.join(missing)}; install it with: pip install 'ctsgan[{extra}]'")
+
+
 def cancellable(work: Callable[[], int], arguments: argparse.Namespace, **options: str) -> int:
     """Do ``work`` so that Ctrl-C, or the host that closes standard input, ends it at once."""
     from .cancel import run_cancellable

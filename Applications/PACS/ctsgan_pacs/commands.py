@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 from ctsgan.cli import (
@@ -13,6 +12,7 @@ from ctsgan.cli import (
     add_series_options,
     cancellable,
     request_of,
+    require_installed,
 )
 from ctsgan.errors import CTError
 from ctsgan.progress import STYLES, progress_display
@@ -131,12 +131,6 @@ def add(commands: argparse._SubParsersAction) -> None:
     listen.set_defaults(run=_listen)
 
 
-def _require_installed() -> None:
-    missing = [name for name in NEEDED if not find_spec(name)]
-    if missing:
-        raise CTError(f"`ctsgan pacs` needs {', '.join(missing)}; install ctsgan[pacs]")
-
-
 def _tls(arguments: argparse.Namespace):
     from .security import Tls
 
@@ -145,7 +139,7 @@ def _tls(arguments: argparse.Namespace):
 
 def _archive(arguments: argparse.Namespace, calling: str, move_port: int | None = None):
     """The archive that the options name, by whichever protocol."""
-    _require_installed()
+    require_installed("ctsgan pacs", NEEDED, "pacs")
     if bool(arguments.aet) == bool(arguments.url):
         raise CTError("name the archive by --aet, --host and --port, or by --url")
     if arguments.url:

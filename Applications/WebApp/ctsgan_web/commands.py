@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import secrets
-from importlib.util import find_spec
 
-from ctsgan.cli import positive
-from ctsgan.errors import CTError
+from ctsgan.cli import positive, require_installed
 
 NEEDED = ("fastapi", "fastapi_offline", "PIL", "psutil", "python_multipart", "streamlit", "uvicorn")
 """Modules of the extra `web`."""
@@ -68,9 +66,7 @@ def _memory(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C; 0."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise CTError(f"ctsgan web needs {', '.join(missing)}; install them with: pip install 'ctsgan[web]'")
+    require_installed("ctsgan web", NEEDED, "web")
     import uvicorn
 
     from .limits import Limits
