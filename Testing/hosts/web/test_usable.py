@@ -9,7 +9,7 @@ axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", re
 
 from playwright.sync_api import Page, expect  # noqa: E402
 
-from hosts.web.browser import PAGES, go_to, open_page, send  # noqa: E402
+from hosts.web.browser import PAGES, go_to, open_page, send, settle  # noqa: E402
 
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 
@@ -46,6 +46,34 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_window(view):
         assert view.evaluate("document.documentElement.scrollWidth") <= view.viewport_size["width"], name
         background = view.get_by_test_id("stApp").evaluate("x => getComputedStyle(x).backgroundColor.match(/\\d+/g)[0]")
         assert (int(background) < 60) == dark
+
+
+def show_enhanced(page: Page, files) -> None:
+    page.get_by_role("button", name="Enhance", exact=True).click()
+    expect(page.get_by_text("Done in ")).to_be_visible()
+
+
+def show_batch(page: Page, files) -> None:
+    go_to(page, "Batch")
+    send(page, [files[".nrrd"], files[".png"]])
+    expect(page.get_by_role("button", name="Pack 2 results")).to_be_visible()
+
+
+def show_measured(page: Page, files) -> None:
+    go_to(page, "Measure")
+    for place, kind in enumerate((".nrrd", ".mha")):
+        send(page, [files[kind]], place)
+        expect(page.get_by_test_id("stTable")).to_have_count(place + 1)
+    page.get_by_role("button", name="Measure", exact=True).click()
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+
+
+def test_axe_finds_nothing_serious_in_results(view, files):
+    for show in (show_enhanced, show_batch, show_measured):
+        show(view, files)
+        settle(view)
+        assert serious(view) == [], show.__name__
+        assert view.evaluate("document.documentElement.scrollWidth") <= view.viewport_size["width"], show.__name__
 
 
 def test_a_volume_is_enhanced_by_keyboard_alone(tab, server, files):

@@ -70,8 +70,28 @@ slices = [picture.mean(axis=2) if picture.ndim == 3 else picture for picture in 
 
 st.subheader("Line profile", anchor=False)
 row = st.slider("Row", 0, height - 1, height // 2)
-st.line_chart(
-    {"image": slices[0][row], "reference": slices[1][row]}, x_label="column", y_label=unit, color=["#d95f02", "#1769aa"]
+profiles = {"image": slices[0][row], "reference": slices[1][row]}
+# Streamlit's own line chart has marks without a name for a screen reader
+st.vega_lite_chart(
+    {
+        "column": np.tile(np.arange(slices[0].shape[1]), len(profiles)),
+        unit: np.concatenate(list(profiles.values())),
+        "of": np.repeat(list(profiles), slices[0].shape[1]),
+    },
+    {
+        "description": f"Line profile of row {row} in the image and in its reference",
+        "mark": "line",
+        "encoding": {
+            "x": {"field": "column", "type": "quantitative"},
+            "y": {"field": unit, "type": "quantitative"},
+            "color": {
+                "field": "of",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": list(profiles), "range": ["#d95f02", "#1769aa"]},
+            },
+        },
+    },
 )
 
 st.subheader("Region", anchor=False)
