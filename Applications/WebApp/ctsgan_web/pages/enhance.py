@@ -76,6 +76,6 @@ with right:
 name = split_suffix(facts["name"])[0]
 downloads = []
 if done:
-    kind = f"{DICOM_SERIES} (zip)" if done.result("enhance")["series"] else facts["suffix"]
+    kind = f"{DICOM_SERIES} (zip)" if done.result("enhance").get("series") else facts["suffix"]
     downloads = [{"label": f"Download the result: {kind}", "url": f"/jobs/{done.id}/file"}]
 viewer(facts, read, done, name, downloads, "enhance viewer")
