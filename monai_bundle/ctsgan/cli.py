@@ -65,9 +65,6 @@ def add_series_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--multi-frame", action="store_true", help="DICOM: one Enhanced CT image, not one a slice")
     group.add_argument("--compress", choices=COMPRESSIONS, dest="compression", help="DICOM: without loss")
     group.add_argument("--anonymize", action="store_true", help="DICOM: by the Basic Confidentiality Profile")
-    group.add_argument(
-        "--new-study", action="store_true", help="DICOM from another format: a study of a nameless patient"
-    )
 
 
 def add_enhancing_options(group: argparse._ArgumentGroup) -> None:
@@ -126,6 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
     files = enhance.add_argument_group("input and output")
     _add_writing_options(files)
     add_series_options(files)
+    files.add_argument(
+        "--new-study", action="store_true", help="DICOM from another format: a study of a nameless patient"
+    )
     enhance.set_defaults(run=_enhance)
 
     degrade = commands.add_parser("degrade", help="make a volume coarser, blurrier and noisier, to try things on")

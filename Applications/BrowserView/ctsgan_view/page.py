@@ -139,19 +139,19 @@ class Page(TrameApp):
     def _say_forecast(self, scale: int, **_state: object) -> None:
         settings = Settings(scale=scale)
         expected = forecast(self._input, settings)
-        self.state.forecast = describe(expected, None)
-        create_task(self._say_time(expected, settings))
+        self.state.forecast = describe(expected, self._measured.get(scale))
+        if scale not in self._measured:
+            create_task(self._say_time(expected, settings))
 
     async def _say_time(self, expected: Forecast, settings: Settings) -> None:
         """Add the time, once the speed with these settings has been tried."""
-        if settings.scale not in self._measured:
-            trial = SpeedTrial(self._input, settings)
-            while not trial.poll():
-                await asyncio.sleep(POLL_S)
-            self._measured[settings.scale] = trial
+        trial = SpeedTrial(self._input, settings)
+        while not trial.poll():
+            await asyncio.sleep(POLL_S)
+        self._measured[settings.scale] = trial
         if self.state.scale == settings.scale:
             with self.state:
-                self.state.forecast = describe(expected, self._measured[settings.scale])
+                self.state.forecast = describe(expected, trial)
 
     def _fade(self, fade: float, **_state: object) -> None:
         set_fade(self._app.scene, fade)

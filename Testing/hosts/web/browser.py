@@ -47,6 +47,14 @@ def send(page: Page, files: Sequence[Path], place: int = 0) -> None:
     page.locator("input[type=file]").nth(place).set_input_files(files)
 
 
+def measure(page: Page, image: Path, reference: Path) -> None:
+    """Send both to the page Measure, and ask for the scores."""
+    for place, path in enumerate((image, reference)):
+        send(page, [path], place)
+        expect(page.get_by_test_id("stTable")).to_have_count(place + 1)
+    page.get_by_role("button", name="Measure", exact=True).click()
+
+
 def canvas_colours(page: Page) -> int:
     """How many grey values or colours the viewer shows."""
     return page.locator("canvas[role=img]").evaluate(

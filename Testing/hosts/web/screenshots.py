@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ctsgan.io.files import read_volume, write_volume
 from ctsgan.volume import Volume
 from hosts.environments import ENVIRONMENTS, ROOT
-from hosts.web.browser import go_to, open_page, send, settle
+from hosts.web.browser import go_to, measure, open_page, send, settle
 from hosts.web.server import started
 
 CT = ROOT / "data/totalsegmentator-2.18.0/tests/reference_files/example_ct_dicom"
@@ -82,10 +82,7 @@ def draw(browser: Browser, address: str, files: dict[str, Path], folder: Path) -
     page.set_viewport_size({"width": 1280, "height": 800})
     shot(page, folder / "web_batch.png")
     go_to(page, "Measure")
-    for place, name in enumerate(("noisy.nii.gz", "reference.nii.gz")):
-        send(page, [files[name]], place)
-        expect(page.get_by_test_id("stTable")).to_have_count(place + 1)
-    page.get_by_role("button", name="Measure", exact=True).click()
+    measure(page, files["noisy.nii.gz"], files["reference.nii.gz"])
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
     page.set_viewport_size({"width": 1280, "height": 1700})
     settle(page)

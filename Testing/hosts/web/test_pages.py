@@ -22,7 +22,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from playwright.sync_api import Page, expect
 
-from hosts.web.browser import canvas_colours, go_to, open_page, send, settle
+from hosts.web.browser import canvas_colours, go_to, measure, open_page, send, settle
 from hosts.web.server import Server, started
 
 
@@ -237,11 +237,7 @@ def test_an_image_is_measured_against_its_reference(page, clinical_volume, tmp_p
     for name, voxels in (("truth", truth), ("noisy", noisy)):
         write_volume(Volume(voxels, clinical_volume.affine), tmp_path / f"{name}.nrrd")
     go_to(page, "Measure")
-    send(page, [tmp_path / "noisy.nrrd"], 0)
-    expect(page.get_by_test_id("stTable")).to_have_count(1)
-    send(page, [tmp_path / "truth.nrrd"], 1)
-    expect(page.get_by_test_id("stTable")).to_have_count(2)
-    page.get_by_role("button", name="Measure", exact=True).click()
+    measure(page, tmp_path / "noisy.nrrd", tmp_path / "truth.nrrd")
     scores = page.get_by_test_id("stTable").nth(2)
     for text in (
         f"{np.mean([psnr(a, b, 'soft') for a, b in zip(noisy, truth, strict=True)]):.2f} dB",
@@ -259,11 +255,7 @@ def test_an_image_is_measured_against_its_reference(page, clinical_volume, tmp_p
 
 def test_what_cannot_be_compared_is_said(page, files, tmp_path):
     go_to(page, "Measure")
-    send(page, [files[".nrrd"]], 0)
-    expect(page.get_by_test_id("stTable")).to_have_count(1)
-    send(page, [files[".png"]], 1)
-    expect(page.get_by_test_id("stTable")).to_have_count(2)
-    page.get_by_role("button", name="Measure", exact=True).click()
+    measure(page, files[".nrrd"], files[".png"])
     expect(page.get_by_test_id("stAlert").last).to_contain_text("one is a picture and one has HU")
 
 

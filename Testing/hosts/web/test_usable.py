@@ -9,7 +9,7 @@ axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", re
 
 from playwright.sync_api import Page, expect  # noqa: E402
 
-from hosts.web.browser import PAGES, go_to, open_page, send, settle  # noqa: E402
+from hosts.web.browser import PAGES, go_to, measure, open_page, send, settle  # noqa: E402
 
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 
@@ -61,10 +61,7 @@ def show_batch(page: Page, files) -> None:
 
 def show_measured(page: Page, files) -> None:
     go_to(page, "Measure")
-    for place, kind in enumerate((".nrrd", ".mha")):
-        send(page, [files[kind]], place)
-        expect(page.get_by_test_id("stTable")).to_have_count(place + 1)
-    page.get_by_role("button", name="Measure", exact=True).click()
+    measure(page, files[".nrrd"], files[".mha"])
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
 
 

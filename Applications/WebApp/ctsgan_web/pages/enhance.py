@@ -21,6 +21,7 @@ from ctsgan_web.session import (
     upload_job,
 )
 from ctsgan_web.tasks.facts import DICOM_SERIES
+from ctsgan_web.uploads import ARCHIVE
 
 visitor = current_visitor()
 limits = service().limits
@@ -76,6 +77,7 @@ with right:
 name = split_suffix(facts["name"])[0]
 downloads = []
 if done:
-    kind = f"{DICOM_SERIES} (zip)" if done.result("enhance").get("series") else facts["suffix"]
+    suffix = split_suffix(done.result("enhance")["file"])[1]
+    kind = f"{DICOM_SERIES} (zip)" if suffix == ARCHIVE else suffix
     downloads = [{"label": f"Download the result: {kind}", "url": f"/jobs/{done.id}/file"}]
 viewer(facts, read, done, name, downloads, "enhance viewer")

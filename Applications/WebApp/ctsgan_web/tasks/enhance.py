@@ -67,7 +67,6 @@ def _enhance_volume(
         target = _packed(target)
     return {
         "file": target.name,
-        "series": is_series,
         "shape": list(result.voxels.shape),
         "spacing_mm": [float(x) for x in result.spacing_mm],
     }
