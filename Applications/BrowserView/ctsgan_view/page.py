@@ -25,6 +25,8 @@ from CTsGANEnhanceLib.Forecast import Forecast, SpeedTrial, describe, forecast
 from CTsGANEnhanceLib.Logic import EnhanceRun, explain
 from CTsGANEnhanceLib.Settings import Settings
 
+from .volume_views import TISSUES, VolumeViews, layout
+
 POLL_S = 0.1
 
 PURPOSES = [
@@ -32,6 +34,8 @@ PURPOSES = [
     {"title": "Sharper pixels (x4)", "value": 4},
     {"title": "Same grid, cleaner", "value": 1},
 ]
+
+LAYOUTS = ["Slices", "3D"]
 
 SOFT_TISSUE = (400, 40)
 """Window and level in HU that a volume is shown with at first."""
@@ -55,13 +59,16 @@ class Page(TrameApp):
         register_rca_factories(self._app.view_manager, self.server)
         self._layout = LayoutManager(self._app.scene, self._app.view_manager, self.server)
         views = [ViewLayoutDefinition.axial_view(label=view) for view in (FIRST_VIEW, SECOND_VIEW)]
-        self._layout.register_layout("side by side", Layout(LayoutDirection.Horizontal, views))
-        self._layout.set_layout("side by side")
+        self._layout.register_layout(LAYOUTS[0], Layout(LayoutDirection.Horizontal, views))
+        self._layout.register_layout(LAYOUTS[1], layout(), lazy_initialization=True)
+        self._layout.set_layout(LAYOUTS[0])
+        self._bodies = VolumeViews(self._app)
         self._input = self._add(volume, split_suffix(name)[0])
         self.state.update({"scale": 2, "fade": 0.0, "progress": 0.0, "running": False, "message": ""})
-        self.state.update({"done": False, "saved_as": ""})
+        self.state.update({"done": False, "saved_as": "", "layout": LAYOUTS[0], "tissue": TISSUES[0]["value"]})
         self.state.change("scale")(self._say_forecast)
         self.state.change("fade")(self._fade)
+        self.state.change("layout", "tissue")(self._show_bodies)
         self._build(name)
         self._show(self._input)
         for view in self._app.view_manager.get_slice_views():
@@ -97,15 +104,24 @@ class Page(TrameApp):
                     vuetify.VBtn("Cancel", block=True, classes="mt-2 cancel", disabled=("!running",), click=self.cancel)
                     vuetify.VProgressLinear(v_model=("progress",), max=1, classes="my-4", height=8)
                     html.Div("{{ message }}", classes="text-body-2 mb-4 message")
-                    html.Div("Output over the input, on the left", classes="text-body-2")
-                    vuetify.VSlider(
-                        v_model=("fade",),
-                        min=0,
-                        max=1,
-                        step=0.05,
-                        disabled=("!done",),
-                        classes="fade",
-                        hide_details=True,
+                    with vuetify.VBtnToggle(
+                        v_model=("layout",), mandatory=True, density="compact", classes="mb-4 layout"
+                    ):
+                        for name in LAYOUTS:
+                            vuetify.VBtn(name, value=name)
+                    with html.Div(v_if=(f"layout == '{LAYOUTS[0]}'",)):
+                        html.Div("Output over the input, on the left", classes="text-body-2")
+                        vuetify.VSlider(
+                            v_model=("fade",),
+                            min=0,
+                            max=1,
+                            step=0.05,
+                            disabled=("!done",),
+                            classes="fade",
+                            hide_details=True,
+                        )
+                    vuetify.VSelect(
+                        v_else=True, label="Tissue", v_model=("tissue",), items=("tissues", TISSUES), classes="tissue"
                     )
                     vuetify.VBtn("Save", classes="save", block=True, disabled=("!done",), click=self._download_script())
             with self.ui.content:
@@ -157,6 +173,12 @@ class Page(TrameApp):
         set_fade(self._app.scene, fade)
         self._draw()
 
+    def _show_bodies(self, layout: str, tissue: str, **_state: object) -> None:
+        """The chosen layout; rendering in 3D is begun when it is asked for, because it costs memory and time."""
+        self._layout.set_layout(layout)
+        if layout == LAYOUTS[1]:
+            self._bodies.show((self._input, self._output) if self._output else (self._input,), tissue)
+
     def _draw(self) -> None:
         for view in self._app.view_manager.get_slice_views():
             view.schedule_render()
@@ -192,4 +214,5 @@ class Page(TrameApp):
         if self._output is not None:
             self._app.scene.RemoveNode(self._output)
         self._output = output
+        self._show_bodies(self.state.layout, self.state.tissue)
         self.state.update({"done": True, "saved_as": f"{output.GetName()}.nrrd"})

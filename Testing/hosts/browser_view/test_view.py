@@ -95,6 +95,24 @@ def test_both_views_show_one_slice(view):
     np.testing.assert_array_equal(last_left, last_right)
 
 
+def test_input_and_output_turn_together_in_3d(view):
+    view.page.click(".layout button:has-text('3D')")
+    assert view.picture("left").std() > 2 * view.picture("right").std()
+    view.page.click(".enhance")
+    view.wait_for_message("Done.")
+    left, right = view.picture("left"), view.picture("right")
+    assert difference(left, right) < difference(left, np.full_like(left, np.median(left))) / 2
+    view.page.mouse.move(600, 300)
+    view.page.mouse.down()
+    view.page.mouse.move(660, 420, steps=5)
+    view.page.mouse.up()
+    turned_left, turned_right = view.picture("left"), view.picture("right")
+    change = difference(left, turned_left)
+    assert change > 5
+    assert difference(turned_left, turned_right) < change / 2
+    assert not view.page.locator(".fade").is_visible()
+
+
 def test_cancel_answers_at_once_and_leaves_nothing(view):
     before = view.picture("right")
 
