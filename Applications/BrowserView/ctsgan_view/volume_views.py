@@ -18,6 +18,8 @@ TISSUES = [
 """Slicer's presets for rendering a CT volume, and what they show."""
 
 BACKGROUND = ("#1f2020", "#3c3c3c")
+ELEVATION = 40
+"""Degrees that the volume is seen from above at first: from the front alone, a few slices are a line."""
 
 
 def layout() -> Layout:
@@ -56,6 +58,10 @@ class VolumeViews:
         if not self._tied:
             self._tied = True
             pair[0].fit_view_to_content()
+            camera = pair[0].get_camera_node().GetCamera()
+            camera.Elevation(ELEVATION)
+            camera.OrthogonalizeViewUp()
+            pair[0].renderer().ResetCameraClippingRange()
             for view, other in (pair, pair[::-1]):
                 _follow(other, view)
             _copy(pair[0], pair[1])

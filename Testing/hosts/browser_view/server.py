@@ -45,6 +45,11 @@ class View:
             time.sleep(0.1)
         pytest.fail(f"the {side} view never settles")
 
+    def wait_for_time(self) -> None:
+        """Until the speed has been tried: that, too, has a worker and files."""
+        script = "document.querySelector('.forecast').innerText.includes('Time: about')"
+        self.page.wait_for_function(script, timeout=60_000)
+
     def wait_for_message(self, start: str, seconds: float = 120) -> None:
         script = "start => document.querySelector('.message').innerText.startsWith(start)"
         self.page.wait_for_function(script, arg=start, timeout=1000 * seconds)
