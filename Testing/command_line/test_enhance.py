@@ -60,6 +60,42 @@ def test_a_dicom_series_becomes_a_derived_series(clinical_series, clinical_volum
     np.testing.assert_allclose(derived.affine, same.affine, atol=1e-3)
 
 
+def test_the_format_can_be_asked_for(clinical_volume, small_file, tmp_path, capsys):
+    series = tmp_path / "series"
+    series.mkdir()
+    for name in clinical_volume.header["dicom_files"][4:6]:
+        shutil.copy(name, series)
+    few = ["--scale", "1", "--roi", "100:300,200:264,:"]
+    assert main(["enhance", str(series), str(tmp_path / "derived"), "--format", "dicom", *few]) == 0
+    assert main(["enhance", str(series), str(tmp_path / "files"), "--format", "nifti", *few]) == 0
+    derived, file = read_volume(tmp_path / "derived"), read_volume(tmp_path / "files/series.nii.gz")
+    np.testing.assert_array_equal(derived.voxels, file.voxels)
+    assert main(["enhance", str(small_file), str(tmp_path / "other.mha"), "--format", "nrrd"]) == 1
+    assert "does not have the name of nrrd" in capsys.readouterr().err
+    assert main(["enhance", str(small_file), str(tmp_path / "no_study"), "--format", "dicom"]) == 1
+    assert "or --new-study for a study without a patient's name" in capsys.readouterr().err
+
+
+def test_a_file_becomes_a_dicom_study_of_nobody(small_file, tmp_path):
+    assert main(["enhance", str(small_file), str(tmp_path / "study"), "--scale", "1", "--new-study"]) == 0
+    assert main(["enhance", str(small_file), str(tmp_path / "same.nii.gz"), "--scale", "1"]) == 0
+    study, same = read_volume(tmp_path / "study"), read_volume(tmp_path / "same.nii.gz")
+    np.testing.assert_array_equal(study.voxels, same.voxels)
+    np.testing.assert_allclose(study.affine, same.affine, atol=1e-3)
+
+
+def test_a_folder_in_another_format_and_no_volume_over_another(small_volume, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    write_volume(small_volume, tmp_path / "in/a.nii.gz")
+    write_volume(small_volume, tmp_path / "in/b.mha")
+    arguments = ["enhance", str(tmp_path / "in"), str(tmp_path / "out"), "--scale", "1", "--format", "nrrd"]
+    assert main(arguments) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.nrrd", "b.nrrd"]
+    shutil.copy(tmp_path / "in/b.mha", tmp_path / "in/a.mha")
+    assert main([*arguments, "--overwrite"]) == 1
+    assert "several volumes would become" in capsys.readouterr().err
+
+
 def test_an_asked_spacing_is_met(small_file, small_volume, tmp_path):
     output = tmp_path / "fine.nrrd"
     assert main(["enhance", str(small_file), str(output), "--spacing", "0.35"]) == 0

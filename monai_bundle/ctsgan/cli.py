@@ -17,6 +17,16 @@ from .progress import STYLES, progress_display
 DEGRADATIONS = ("area", "portable", "bicubic", "scanner", "paper")
 """``ctsgan.degradation.PRESETS``, here so that ``--help`` need not load PyTorch."""
 
+DICOM = "dicom"
+FORMATS = {
+    DICOM: ("",),
+    "nifti": (".nii.gz", ".nii"),
+    "nrrd": (".nrrd", ".nhdr"),
+    "metaimage": (".mha", ".mhd"),
+    "tiff": (".tif", ".tiff"),
+}
+"""What can be written, with the suffixes of its names, the usual one first; DICOM is a folder."""
+
 COMMANDS = "ctsgan.commands"
 """Entry points by which hosts enter commands of their own: functions of the sub-parsers' action."""
 
@@ -56,6 +66,9 @@ def _add_reading_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_writing_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--progress", choices=STYLES, default="bar", help="how to show it (default bar)")
+    group.add_argument(
+        "--format", choices=FORMATS, help="of the output (default what its name says, in a folder the input's)"
+    )
     group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     group.add_argument("--recursive", action="store_true", help="look for volumes in sub-folders too")
 
@@ -230,21 +243,44 @@ def _each_volume(arguments: argparse.Namespace, work: Callable[[Path, Path, Call
             raise CTError(f"no CT volume in {source}; look deeper with --recursive, or give a file or a DICOM folder")
         return _each_of_folder(arguments, source, volumes, work)
     with progress_display(arguments.progress, source.name) as progress:
-        report = work(source, _target(source, arguments.output), progress)
+        report = work(source, _target(source, arguments.output, _kind(arguments)), progress)
     print(report)
     return 0
 
 
-def _target(source: Path, output: Path) -> Path:
-    """The output itself if it is a file name or the source a series; else the source's name in that folder."""
+def _kind(arguments: argparse.Namespace) -> str | None:
+    """The format that was asked for; a new study is DICOM."""
+    return DICOM if getattr(arguments, "new_study", False) and not arguments.format else arguments.format
+
+
+def _target(source: Path, output: Path, kind: str | None) -> Path:
+    """The output itself if it is a file name or a series; else the source's name in that folder.
+
+    Args:
+        source: one volume.
+        output: as it was given.
+        kind: one of :data:`FORMATS`, where it was asked for.
+    """
     from .io.files import SUFFIXES, split_suffix
 
+    suffix = split_suffix(output)[1]
+    if kind:
+        if suffix and suffix not in FORMATS[kind]:
+            raise CTError(f"{output} does not have the name of {kind}; leave --format out, or name it otherwise")
+        return output if suffix or kind == DICOM else output / _renamed(source.resolve().name, kind)
     is_dicom = split_suffix(source)[1] not in SUFFIXES
-    if source.is_dir() or is_dicom or split_suffix(output)[1]:
+    if source.is_dir() or is_dicom or suffix:
         return output
     if output.suffix and not output.is_dir():
         raise CTError(f"{output} is not of a kind that can be written; choose {', '.join(SUFFIXES)} or a folder")
     return output / source.name
+
+
+def _renamed(name: str | Path, kind: str | None) -> Path:
+    """The name that a volume has in a format, or the same if none was asked for."""
+    from .io.files import split_suffix
+
+    return Path(name).with_name(split_suffix(name)[0] + FORMATS[kind][0]) if kind else Path(name)
 
 
 def _each_of_folder(
@@ -254,15 +290,19 @@ def _each_of_folder(
 
     if split_suffix(arguments.output)[1]:
         raise CTError(f"{source} holds {len(volumes)} volumes, so the output must be a folder, not {arguments.output}")
+    kind = _kind(arguments)
+    targets = [arguments.output / _renamed(volume.relative_to(source), kind) for volume in volumes]
+    if twice := sorted({str(target) for target in targets if targets.count(target) > 1}):
+        raise CTError(f"several volumes would become {', '.join(twice)}; give them other names, or leave --format out")
     failed = []
     with progress_display(arguments.progress, source.name, unit="volume") as progress:
-        for index, volume in enumerate(volumes):
+        for index, (volume, target) in enumerate(zip(volumes, targets, strict=True)):
 
             def step(done: int, total: int, index: int = index) -> None:
                 progress(index + done / total, len(volumes))
 
             try:
-                report = work(volume, arguments.output / volume.relative_to(source), step)
+                report = work(volume, target, step)
                 print(report, flush=True)
             except CTError as error:
                 failed.append(volume)
