@@ -269,6 +269,14 @@ class TestValidators:
         volume = read_series(store_series([dataset], tmp_path / "source"))
         assert errors("dciodvfy", files_of(write_series(volume, tmp_path / "out", description="x1"))) == []
 
+    def test_an_identity_removed_nobody_says_how_is_valid(self, slices: list[Dataset], tmp_path: Path) -> None:
+        dataset = slices[0]
+        dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", ""
+        volume = read_series(store_series([dataset], tmp_path / "source"))
+        files = files_of(write_series(volume, tmp_path / "out", description="x1"))
+        assert errors("dciodvfy", files) == []
+        assert dcmread(files[0]).DeidentificationMethod == "Not stated by the source images"
+
     def test_dcentvfy_finds_source_and_output_consistent(self, source: Volume, tmp_path: Path) -> None:
         folder = write_series(twice_as_fine(source), tmp_path / "out", description="enhanced x2")
         assert errors("dcentvfy", [*source.header["dicom_files"], *files_of(folder)]) == []

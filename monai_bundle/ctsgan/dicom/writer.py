@@ -31,6 +31,9 @@ SERIES_NUMBER_STEP = 1000
 DEFAULT_WINDOW = (40.0, 400.0)
 """WindowCenter and WindowWidth in HU, soft tissue, where the source has none."""
 
+UNSTATED = "Not stated by the source images"
+"""DeidentificationMethod of images whose identity somebody removed without saying how."""
+
 REQUIRED_EVEN_IF_EMPTY = (
     "StudyDate",
     "StudyTime",
@@ -229,6 +232,11 @@ def _complete(dataset: Dataset) -> None:
     for keyword in REQUIRED_EVEN_IF_EMPTY:
         if keyword not in dataset:
             setattr(dataset, keyword, None)
+    if not text(dataset, "DeidentificationMethod"):
+        _remove(dataset, ["DeidentificationMethod"])
+        # required then, and some files whose identity was removed leave it empty
+        if text(dataset, "PatientIdentityRemoved") == "YES" and "DeidentificationMethodCodeSequence" not in dataset:
+            dataset.DeidentificationMethod = UNSTATED
     if not text(dataset, "Laterality"):
         _remove(dataset, ["Laterality"])
         if text(dataset, "BodyPartExamined") not in UNPAIRED_BODY_PARTS.split() and "ImageLaterality" not in dataset:
