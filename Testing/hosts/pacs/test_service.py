@@ -31,10 +31,10 @@ LONG_S = 120.0
 
 
 @pytest.fixture
-def service(orthanc: Orthanc, tmp_path: Path) -> Iterator[Service]:
-    """Receives as CTSGAN and sends to the archive."""
-    destination = ["--aet", "ARCHIVE", "--port", orthanc.dicom_port]
-    with running(Service(tmp_path / "service", destination, port=orthanc.listener_port)) as service:
+def service(orthanc: Orthanc, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Receives as CTSGAN and sends to the archive; its parameter is options beside the usual ones."""
+    destination, options = ["--aet", "ARCHIVE", "--port", orthanc.dicom_port], getattr(request, "param", ())
+    with running(Service(tmp_path / "service", destination, *options, port=orthanc.listener_port)) as service:
         yield service
 
 
@@ -82,6 +82,8 @@ def sources(orthanc: Orthanc, tmp_path: Path) -> list[Path]:
     return folders
 
 
+# killed between a series' last acknowledgement and its sender's goodbye, the service waits for the sender so long
+@pytest.mark.parametrize("service", [("--abandon", 30)], indirect=True)
 def test_twenty_series_at_once_with_kills_in_the_middle(
     orthanc: Orthanc, service: Service, sources: list[Path], tmp_path: Path
 ) -> None:
