@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from ctsgan.evaluation.methods import ncnn
-from ctsgan.evaluation.methods.esrgan import grey_network, parameter_names
 from ctsgan.evaluation.methods.method import through_pictures
 from ctsgan.evaluation.methods.span import MergedSpan
 from ctsgan.evaluation.methods.srmd import gaussian_kernel
@@ -60,27 +58,6 @@ def test_weights_of_an_ncnn_file():
 def test_a_file_that_does_not_fit_its_layers_is_refused(content, problem):
     with pytest.raises(ValueError, match=problem):
         ncnn.read_weights(ncnn.read_layers(PARAM), content)
-
-
-def test_one_channel_stands_for_three_equal_ones():
-    generator = torch.Generator().manual_seed(0)
-
-    def pair(outputs, inputs):
-        return 0.1 * torch.randn(outputs, inputs, 3, 3, generator=generator), torch.randn(outputs, generator=generator)
-
-    body = [pair(64 if i == 4 else 32, 64 + 32 * i) for _ in range(3) for i in range(5)]
-    weights = [pair(64, 3), *body, *(pair(64, 64) for _ in range(4)), pair(3, 64)]
-    network = grey_network(weights, blocks=1).eval()
-    assert len(parameter_names(23)) == 351
-    image = torch.rand(1, 1, 8, 8, generator=generator)
-    features = {}
-    network.conv_first.register_forward_hook(lambda _, inputs, output: features.update(first=output.clone()))
-    network.conv_last.register_forward_hook(lambda _, inputs, output: features.update(last=inputs[0].clone()))
-    with torch.no_grad():
-        output = network(image)
-    assert torch.allclose(features["first"], F.conv2d(image.expand(1, 3, 8, 8), *weights[0], padding=1), atol=1e-4)
-    colours = F.conv2d(features["last"], *weights[-1], padding=1)
-    assert torch.allclose(output, colours.mean(dim=1, keepdim=True), atol=1e-3 * colours.abs().max())
 
 
 def test_spans_attention_is_zero_where_a_block_says_nothing():

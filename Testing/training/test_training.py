@@ -11,6 +11,7 @@ from ctsgan import models
 from ctsgan.intensity import HU_STEPS
 from ctsgan.losses import WindowedL1Loss
 from ctsgan.models import load_generator
+from ctsgan.networks import CTsGANGenerator
 from ctsgan.publish import main as publish
 from ctsgan.publish import publish as publish_weights
 
@@ -76,6 +77,47 @@ def test_weights_that_do_not_fit_are_refused(dataset, train, tmp_path):
     with pytest.raises(RuntimeError) as caught:
         train(dataset, tmp_path / "run", max_epochs=1, init_from=str(tmp_path / "other.pt"))
     assert "fits the network; give a checkpoint of the same architecture" in str(caught.value.__cause__)
+
+
+def test_an_esrgan_for_photographs_is_fine_tuned(dataset, train, tmp_path, capsys):
+    torch.manual_seed(0)
+    theirs = CTsGANGenerator(4, blocks=3, batch_norm=False).eval()
+    torch.save({"params_ema": theirs.state_dict()}, tmp_path / "photographs.pth")
+    settings = {
+        "configs": ("train_psnr.json", "finetune.json"),
+        "esrgan": str(tmp_path / "photographs.pth"),
+        "network_def#blocks": 3,
+        "patch_size": 16,
+        "epoch_length": 2,
+    }
+    train(dataset, tmp_path / "run", max_epochs=1, learning_rate=0.0, **settings)
+    assert "3 blocks start from" in capsys.readouterr().out
+    tuned = CTsGANGenerator(4, blocks=3)
+    tuned.load_state_dict(torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["averaged"])
+    image = torch.rand(1, 1, 24, 24)
+    with torch.no_grad():
+        # nothing was learnt at a rate of 0, and the normalisations were calibrated on other patches
+        torch.testing.assert_close(tuned.eval()(image), theirs(image), rtol=0.05, atol=0.05)
+    train(dataset, tmp_path / "run", max_epochs=2, **settings)
+    assert "going on from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("esrgan", "problem"),
+    [
+        ("", "say where to start"),
+        ("none.pth", "there is no model file"),
+        (str(models.models_folder() / "light_x4.pt"), "not a model that spandrel reads"),
+        ("one_block.pth", "not those of an ESRGAN of 3 blocks or more"),
+    ],
+)
+def test_what_is_no_esrgan_is_not_fine_tuned(esrgan, problem, dataset, train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(CTsGANGenerator(4, blocks=1, batch_norm=False).state_dict(), "one_block.pth")
+    configs, size = ("train_psnr.json", "finetune.json"), {"network_def#blocks": 3}
+    with pytest.raises(RuntimeError) as caught:
+        train(dataset, tmp_path / "run", configs, esrgan=esrgan, max_epochs=1, **size)
+    assert problem in str(caught.value.__cause__)
 
 
 def test_a_checkpoint_is_published_and_loads(first_run, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Networks, one architecture a file, and what turns trained generators into those for inference."""
 
 from .discriminator import UNetDiscriminator
+from .esrgan import calibrate, from_esrgan
 from .fold import fold
 from .grow import grow, misfit
 from .interpolate import interpolate
@@ -13,7 +14,9 @@ __all__ = [
     "LightGenerator",
     "UNetDiscriminator",
     "VGGFeatures",
+    "calibrate",
     "fold",
+    "from_esrgan",
     "grow",
     "interpolate",
     "misfit",

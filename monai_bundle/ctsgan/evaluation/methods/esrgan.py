@@ -8,51 +8,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
-from ...networks import CTsGANGenerator
+from ...errors import CTError
+from ...networks import CTsGANGenerator, from_esrgan
+from ...networks.esrgan import Layer
 from . import ncnn
 from .download import REALESRGAN, REALSR, Download, member
 from .method import Enhance, Method, through_pictures
+from .spandrel_file import load_model
 
 BLOCKS = 23
 SCALE = 4
 
-
-def parameter_names(blocks: int = BLOCKS) -> list[str]:
-    """Our generator's convolutions in the order in which ncnn's file holds them."""
-    body = [
-        f"body.{block}.rdb{dense}.conv{conv}"
-        for block in range(blocks)
-        for dense in range(1, 4)
-        for conv in range(1, 6)
-    ]
-    return ["conv_first", *body, "conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"]
+FILES = {
+    "Real-ESRGAN": (REALESRGAN, "models/realesrgan-x4plus"),
+    "RealSR DF2K": (REALSR, "models/models-DF2K/x4"),
+}
+"""What is downloaded, and where the weights are in it."""
 
 
-def grey_network(weights: list[tuple[torch.Tensor, torch.Tensor]], blocks: int = BLOCKS) -> CTsGANGenerator:
-    """Our generator with ESRGAN's weights for three channels.
+def layers(download: Download, path: str) -> list[Layer]:
+    """Its convolutions from input to output.
 
-    Three equal channels into a convolution are one channel into the sum of its weights, and the mean of three
-    channels is the mean of the weights that make them: so nothing is computed three times, and nothing else
-    changes. Grey (1, 1, H, W) to (1, 1, 4 H, 4 W).
+    Raises:
+        CTError: if they were not downloaded.
     """
-    state = {}
-    for name, (weight, bias) in zip(parameter_names(blocks), weights, strict=True):
-        if name == "conv_first":
-            weight = weight.sum(dim=1, keepdim=True)
-        if name == "conv_last":
-            weight, bias = weight.mean(dim=0, keepdim=True), bias.mean(dim=0, keepdim=True)
-        state[f"{name}.weight"], state[f"{name}.bias"] = weight, bias
-    network = CTsGANGenerator(SCALE, blocks=blocks, batch_norm=False)
-    network.load_state_dict(state)
-    return network
+    return list(ncnn.read_model(member(download, f"{path}.param"), member(download, f"{path}.bin")).values())
+
+
+def layers_of(source: str) -> list[Layer]:
+    """The convolutions of any ESRGAN, from input to output.
+
+    Args:
+        source: one of :data:`FILES`, or the path of a file that spandrel takes for an ESRGAN.
+
+    Raises:
+        CTError: if it cannot be read, or is another kind of network.
+    """
+    if source in FILES:
+        return layers(*FILES[source])
+    descriptor = load_model(source)
+    if descriptor.architecture.id != "ESRGAN":
+        raise CTError(f"{source} is of {descriptor.architecture.name}, not of ESRGAN; give another file")
+    parameters = descriptor.model.state_dict()
+    names = [name.removesuffix(".weight") for name in parameters if name.endswith(".weight")]
+    return [(parameters[f"{name}.weight"], parameters[f"{name}.bias"]) for name in names]
 
 
 def _prepare(download: Download, path: str) -> Callable[[int, str], Enhance]:
     def prepare(scale: int, preset: str) -> Enhance:
-        weights = ncnn.read_model(member(download, f"{path}.param"), member(download, f"{path}.bin"))
-        return through_pictures(grey_network(list(weights.values())), scale)
+        network = CTsGANGenerator(SCALE, blocks=BLOCKS, batch_norm=False)
+        network.load_state_dict(from_esrgan(layers(download, path), network))
+        return through_pictures(network, scale)
 
     return prepare
 
@@ -64,8 +70,5 @@ METHODS = {
         identity=lambda scale, preset, download=download, path=path: f"{download.sha256[:16]} {path}",
         licence=download.licence,
     )
-    for name, download, path in (
-        ("Real-ESRGAN", REALESRGAN, "models/realesrgan-x4plus"),
-        ("RealSR DF2K", REALSR, "models/models-DF2K/x4"),
-    )
+    for name, (download, path) in FILES.items()
 }

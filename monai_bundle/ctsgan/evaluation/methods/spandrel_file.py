@@ -57,7 +57,12 @@ _KEPT: list[torch.library.Library] = []
 """What is defined lasts as long as its library."""
 
 
-def _load(path: str) -> ImageModelDescriptor:
+def load_model(path: str) -> ImageModelDescriptor:
+    """A model file as spandrel reads it.
+
+    Raises:
+        CTError: if it is not one that makes one picture of one picture.
+    """
     import_spandrel()
     from spandrel import ImageModelDescriptor, ModelLoader
 
@@ -97,7 +102,7 @@ def method(path: str) -> Method:
     Raises:
         CTError: if it cannot be read as a model that makes one picture of one picture.
     """
-    descriptor = _load(path)
+    descriptor = load_model(path)
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     def prepare(scale: int, preset: str) -> Enhance:
