@@ -29,10 +29,10 @@ CROP = 256
 
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "median": {"size": [3, 5]},
-    "Gaussian": {"sigma": [0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0]},
-    "non-local means": {"strength_hu": [2, 4, 6, 8, 12, 16], "noise_hu": [0, 6, 12]},
-    "total variation": {"weight_hu": [0.25, 0.5, 1, 2, 4, 8, 16]},
-    "BM3D": {"noise_hu": [4, 8, 12], "taps": [[1.0], [1.0, 2.0, 1.0]]},
+    "Gaussian": {"sigma": [0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3]},
+    "non-local means": {"strength_hu": [2, 4, 6, 8, 12, 16, 24, 32], "noise_hu": [0, 6, 12, 24]},
+    "total variation": {"weight_hu": [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64]},
+    "BM3D": {"noise_hu": [4, 8, 12, 20, 30, 45], "taps": [[1.0], [1.0, 2.0, 1.0]]},
 }
 """What is tried; BM3D also for noise of the texture that the portable protocol adds, and coarsely, as it is slow."""
 
