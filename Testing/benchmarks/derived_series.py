@@ -23,17 +23,10 @@ from ctsgan.workflow import Request, enhance_file, enhance_volume
 from dicom.validators import errors
 
 
-def origins_of(volume: Volume) -> np.ndarray:
-    """Of its slices, LPS mm."""
-    if volume.slice_origins is not None:
-        return volume.slice_origins
-    return volume.affine[:3, 3] + np.arange(len(volume.voxels))[:, None] * volume.affine[:3, 2]
-
-
 def differences(files: list[Path], expected: Volume) -> tuple[int, float]:
     """HU and mm, each file against its slice."""
     hu = mm = 0.0
-    for file, voxels, origin in zip(files, expected.voxels, origins_of(expected), strict=True):
+    for file, voxels, origin in zip(files, expected.voxels, expected.origins_mm(), strict=True):
         image = sitk.ReadImage(str(file))
         hu = max(hu, np.abs(sitk.GetArrayViewFromImage(image)[0].astype(int) - voxels).max())
         mm = max(mm, np.abs(np.array(image.GetOrigin()) - origin).max())

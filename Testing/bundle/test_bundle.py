@@ -197,8 +197,8 @@ def test_a_plain_tensor_is_enhanced_too(abdomen):
 def test_configs_are_json_and_refer_to_nothing_missing():
     for path in CONFIGS.glob("*.json"):
         parser = ConfigParser()
-        base = "train_psnr" if path.stem.startswith("train_") and path.stem != "train_psnr" else None
-        base = "inference" if path.stem == "evaluate" else base
+        overrides_training = path.stem == "finetune" or (path.stem.startswith("train_") and path.stem != "train_psnr")
+        base = "train_psnr" if overrides_training else "inference" if path.stem == "evaluate" else None
         parser.read_config([str(CONFIGS / f"{base}.json"), str(path)] if base else str(path))
         parser.parse()
     assert bundle_root() == BUNDLE

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from ctsgan.cli import main
+from ctsgan.cli import FORMATS, main
 from ctsgan.geometry import upscaled_affine, voxel_spacing
-from ctsgan.io.files import read_volume, write_volume
+from ctsgan.io.files import SUFFIXES, read_volume, write_volume
 from ctsgan.models import scales
 
 
@@ -76,12 +76,18 @@ def test_the_format_can_be_asked_for(clinical_volume, small_file, tmp_path, caps
     assert "or --new-study for a study without a patient's name" in capsys.readouterr().err
 
 
-def test_a_file_becomes_a_dicom_study_of_nobody(small_file, tmp_path):
+def test_a_file_becomes_a_dicom_study_of_nobody(small_file, tmp_path, capsys):
     assert main(["enhance", str(small_file), str(tmp_path / "study"), "--scale", "1", "--new-study"]) == 0
     assert main(["enhance", str(small_file), str(tmp_path / "same.nii.gz"), "--scale", "1"]) == 0
     study, same = read_volume(tmp_path / "study"), read_volume(tmp_path / "same.nii.gz")
     np.testing.assert_array_equal(study.voxels, same.voxels)
     np.testing.assert_allclose(study.affine, same.affine, atol=1e-3)
+    assert main(["enhance", str(small_file), str(tmp_path / "study.nii.gz"), "--new-study"]) == 1
+    assert "give a folder" in capsys.readouterr().err
+
+
+def test_the_formats_are_those_that_can_be_written():
+    assert {suffix for names in FORMATS.values() for suffix in names} - {""} == set(SUFFIXES)
 
 
 def test_a_folder_in_another_format_and_no_volume_over_another(small_volume, tmp_path, capsys):

@@ -36,6 +36,7 @@ def picture() -> torch.Tensor:
 
 @torch.no_grad()
 def test_one_channel_stands_for_three_equal_ones(picture):
+    assert len(parameter_names(23)) == 351
     layers = esrgan()
     network = loaded(layers)
     seen = {}
@@ -77,6 +78,7 @@ def test_blocks_are_taken_evenly_from_first_to_last():
     [
         (esrgan()[:-1], "20 convolutions, not those of an ESRGAN of 1 blocks or more"),
         (esrgan(entrance=6), "takes 6 channels"),
+        (esrgan(entrance=27), "takes 27 channels"),
         ([(weight[:48], bias[:48]) for weight, bias in esrgan()], r"conv_first has the shape \(48, 1, 3, 3\)"),
     ],
 )

@@ -25,7 +25,8 @@ FORMATS = {
     "metaimage": (".mha", ".mhd"),
     "tiff": (".tif", ".tiff"),
 }
-"""What can be written, with the suffixes of its names, the usual one first; DICOM is a folder."""
+"""What can be written, with the suffixes of its names (``ctsgan.io.common.SUFFIXES``, there without the packages that
+``--help`` need not load), the usual one first; DICOM is a folder."""
 
 COMMANDS = "ctsgan.commands"
 """Entry points by which hosts enter commands of their own: functions of the sub-parsers' action."""
@@ -249,8 +250,12 @@ def _each_volume(arguments: argparse.Namespace, work: Callable[[Path, Path, Call
 
 
 def _kind(arguments: argparse.Namespace) -> str | None:
-    """The format that was asked for; a new study is DICOM."""
-    return DICOM if getattr(arguments, "new_study", False) and not arguments.format else arguments.format
+    """The format that was asked for; a new study is DICOM, unless the output is called a file, which is refused."""
+    from .io.files import split_suffix
+
+    if not arguments.format and getattr(arguments, "new_study", False) and not split_suffix(arguments.output)[1]:
+        return DICOM
+    return arguments.format
 
 
 def _target(source: Path, output: Path, kind: str | None) -> Path:

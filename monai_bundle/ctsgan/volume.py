@@ -45,6 +45,12 @@ class Volume:
         column_mm, row_mm = (float(mm) for mm in self.spacing_mm[:2])
         return row_mm, column_mm
 
+    def origins_mm(self) -> np.ndarray:
+        """Centre of each slice's first pixel, LPS mm, shape (slices, 3), evenly spaced or not."""
+        if self.slice_origins is not None:
+            return np.asarray(self.slice_origins, dtype=float)
+        return self.affine[:3, 3] + np.arange(len(self.voxels))[:, None] * self.affine[:3, 2]
+
     def upscaled(self, voxels: np.ndarray, scale: float) -> Volume:
         """The same patient in the same place with ``voxels`` of ``scale`` times as many rows and columns.
 

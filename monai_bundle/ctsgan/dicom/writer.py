@@ -174,13 +174,6 @@ def _whole_hu(values: np.ndarray) -> np.ndarray:
     return rounded.astype("<i2")
 
 
-def _slice_origins(volume: Volume) -> np.ndarray:
-    """Centre of each slice's first pixel, LPS mm, shape (slices, 3)."""
-    if volume.slice_origins is not None:
-        return np.asarray(volume.slice_origins, dtype=float)
-    return volume.affine[:3, 3] + np.arange(len(volume.voxels))[:, None] * volume.affine[:3, 2]
-
-
 def _nearest_sources(volume: Volume, origins: np.ndarray) -> np.ndarray:
     """For each slice the index of the source slice at its position: the volume may be a part of the source."""
     normal = np.cross(volume.affine[:3, 0], volume.affine[:3, 1])
@@ -369,7 +362,7 @@ def _images(
     volume: Volume, description: str, derivation: str, purpose: str, options: SeriesOptions
 ) -> Iterator[Dataset]:
     """Each slice as a CT image of the new series, not yet encoded."""
-    origins = _slice_origins(volume)
+    origins = volume.origins_mm()
     places = _nearest_sources(volume, origins)
     instance_numbers = _instance_numbers(volume, places)
     common = Dataset()

@@ -52,15 +52,11 @@ def from_esrgan(layers: Sequence[Layer], network: CTsGANGenerator) -> dict[str, 
     own = len(network.body)
     if rest or blocks < own:
         raise ValueError(f"it has {len(layers)} convolutions, not those of an ESRGAN of {own} blocks or more")
-    theirs = dict(zip(parameter_names(blocks), layers, strict=True))
+    first, body, last = layers[:1], layers[1 : 1 - OUTSIDE_BODY], layers[1 - OUTSIDE_BODY :]
+    kept = [round(block * (blocks - 1) / max(own - 1, 1)) for block in range(own)]
+    chosen = [layer for block in kept for layer in body[IN_BLOCK * block : IN_BLOCK * (block + 1)]]
     state = {}
-    for name in parameter_names(own):
-        head, _, tail = name.partition(".")
-        if head == "body":
-            index, _, tail = tail.partition(".")
-            weight, bias = theirs[f"body.{round(int(index) * (blocks - 1) / max(own - 1, 1))}.{tail}"]
-        else:
-            weight, bias = theirs[name]
+    for name, (weight, bias) in zip(parameter_names(own), [*first, *chosen, *last], strict=True):
         if name == "conv_first":
             weight = _grey_entrance(weight, network.size_multiple)
         if name == "conv_last":
@@ -77,7 +73,7 @@ def _grey_entrance(weight: torch.Tensor, multiple: int) -> torch.Tensor:
     features, channels = weight.shape[:2]
     colours = 3 if channels % 3 == 0 else 1
     edge = math.isqrt(channels // colours)
-    if edge * edge * colours != channels:
+    if edge * edge * colours != channels or edge not in (1, 2, 4):
         raise ValueError(f"its entrance takes {channels} channels, not 1 or 3 of a square of pixels")
     grey = weight.reshape(features, colours, edge, edge, 3, 3).sum(dim=1)
     if edge > multiple:

@@ -12,7 +12,7 @@ from ...errors import CTError
 from ...networks import CTsGANGenerator, from_esrgan
 from ...networks.esrgan import Layer
 from . import ncnn
-from .download import REALESRGAN, REALSR, Download, member
+from .download import REALESRGAN, REALSR, member
 from .method import Enhance, Method, through_pictures
 from .spandrel_file import load_model
 
@@ -26,15 +26,6 @@ FILES = {
 """What is downloaded, and where the weights are in it."""
 
 
-def layers(download: Download, path: str) -> list[Layer]:
-    """Its convolutions from input to output.
-
-    Raises:
-        CTError: if they were not downloaded.
-    """
-    return list(ncnn.read_model(member(download, f"{path}.param"), member(download, f"{path}.bin")).values())
-
-
 def layers_of(source: str) -> list[Layer]:
     """The convolutions of any ESRGAN, from input to output.
 
@@ -42,10 +33,11 @@ def layers_of(source: str) -> list[Layer]:
         source: one of :data:`FILES`, or the path of a file that spandrel takes for an ESRGAN.
 
     Raises:
-        CTError: if it cannot be read, or is another kind of network.
+        CTError: if it was not downloaded, cannot be read, or is another kind of network.
     """
     if source in FILES:
-        return layers(*FILES[source])
+        download, path = FILES[source]
+        return list(ncnn.read_model(member(download, f"{path}.param"), member(download, f"{path}.bin")).values())
     descriptor = load_model(source)
     if descriptor.architecture.id != "ESRGAN":
         raise CTError(f"{source} is of {descriptor.architecture.name}, not of ESRGAN; give another file")
@@ -54,10 +46,10 @@ def layers_of(source: str) -> list[Layer]:
     return [(parameters[f"{name}.weight"], parameters[f"{name}.bias"]) for name in names]
 
 
-def _prepare(download: Download, path: str) -> Callable[[int, str], Enhance]:
+def _prepare(name: str) -> Callable[[int, str], Enhance]:
     def prepare(scale: int, preset: str) -> Enhance:
         network = CTsGANGenerator(SCALE, blocks=BLOCKS, batch_norm=False)
-        network.load_state_dict(from_esrgan(layers(download, path), network))
+        network.load_state_dict(from_esrgan(layers_of(name), network))
         return through_pictures(network, scale)
 
     return prepare
@@ -66,7 +58,7 @@ def _prepare(download: Download, path: str) -> Callable[[int, str], Enhance]:
 METHODS = {
     name: Method(
         scales=(SCALE,),
-        prepare=_prepare(download, path),
+        prepare=_prepare(name),
         identity=lambda scale, preset, download=download, path=path: f"{download.sha256[:16]} {path}",
         licence=download.licence,
     )
