@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,14 @@ def test_stop_and_resume_gives_the_weights_of_no_stop(whole_run, dataset, train,
     assert train(dataset, tmp_path, **SETTINGS).iteration == 30
     for part in ("network", "averaged"):
         torch.testing.assert_close(state(tmp_path, part), state(whole_run, part), rtol=0, atol=1e-6)
+
+
+def test_a_run_that_has_ended_is_left_as_it_is(whole_run, dataset, train, tmp_path, capsys):
+    shutil.copy(whole_run / "checkpoint.pt", tmp_path)
+    assert train(dataset, tmp_path, **SETTINGS).iteration == 30
+    assert "this run ended at update 30; --max_epochs above 2 goes on" in capsys.readouterr().out
+    assert (tmp_path / "checkpoint.pt").read_bytes() == (whole_run / "checkpoint.pt").read_bytes()
+    assert train(dataset, tmp_path, **SETTINGS | {"max_epochs": 3}).iteration == 45
 
 
 def test_two_processes_train_as_one_with_the_double_batch(dataset, tmp_path):

@@ -292,3 +292,20 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         for model in (network, averaged):
             model.load_state_dict(taken, strict=False)
         print(f"{len(taken)} of {len(own)} tensors taken from {init_from}", flush=True)
+
+
+def run(trainer: Engine) -> None:
+    """Train, unless the run that was loaded has ended: ignite would begin a new one where the schedule has ended.
+
+    Args:
+        trainer: with the state of a checkpoint, or a new one.
+    """
+    state = trainer.state
+    if state.iteration >= state.max_epochs * state.epoch_length:
+        print(
+            f"this run ended at update {state.iteration}; --max_epochs above {state.max_epochs} goes on, "
+            "another --output_dir begins anew",
+            flush=True,
+        )
+    else:
+        trainer.run()
