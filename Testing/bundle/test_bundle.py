@@ -92,8 +92,10 @@ def test_bundle_run_and_command_line_give_the_same_voxels(dataset, tmp_path):
     assert_same(tmp_path / "out" / "ct_x2.nii.gz", tmp_path / "cli.nii.gz")
 
 
-@pytest.mark.parametrize(("scale", "fidelity"), [(2, 20.0), (4, 0)])
-def test_a_workflow_with_other_settings_does_too(dataset, tmp_path, scale, fidelity):
+@pytest.mark.parametrize(
+    ("model", "scale", "fidelity"), [("light", 2, 20.0), ("light", 4, 0), ("full", 1, 5.0), ("full", 2, 5.0)]
+)
+def test_a_workflow_with_other_settings_does_too(dataset, tmp_path, model, scale, fidelity):
     workflow = create_workflow(
         workflow_type="infer",
         config_file=str(CONFIGS / "inference.json"),
@@ -101,12 +103,13 @@ def test_a_workflow_with_other_settings_does_too(dataset, tmp_path, scale, fidel
         bundle_root=str(BUNDLE),
         dataset_dir=str(dataset),
         output_dir=str(tmp_path / "out"),
+        model=model,
         scale=scale,
         fidelity_mm=fidelity,
         progress="none",
     )
     workflow.run()
-    options = ["--scale", str(scale), "--fidelity", str(fidelity or "off")]
+    options = ["--model", model, "--scale", str(scale), "--fidelity", str(fidelity or "off")]
     assert main(["enhance", str(dataset / "ct.nii.gz"), str(tmp_path / "cli.nii.gz"), *options]) == 0
     assert_same(tmp_path / "out" / f"ct_x{scale}.nii.gz", tmp_path / "cli.nii.gz")
 

@@ -66,12 +66,15 @@ def strength_value(strength: str | float) -> float:
     return value
 
 
+def arguments(model: str, scale: int, folder: Path | None = None) -> dict[str, Any]:
+    """Those of a model's architecture, beside the scale: the model's own, and those of this scale before them."""
+    entry = _entry(model, folder)
+    return entry["arguments"] | _offer(entry, model, scale).get("arguments", {})
+
+
 def weight_files(model: str, scale: int, strength: float, folder: Path | None = None) -> list[dict[str, Any]]:
     """The one or two weight files (``file``, ``sha256``) that a strength is made of, first stage first."""
-    offered = _entry(model, folder)["scales"]
-    if str(scale) not in offered:
-        raise CTError(f"model {model} is not offered for x{scale}; choose --scale {' or '.join(sorted(offered))}")
-    stages = offered[str(scale)]["weights"]
+    stages = _offer(_entry(model, folder), model, scale)["weights"]
     if strength > 0.0 and "high" not in stages:
         raise CTError(f"model {model} x{scale} has no second-stage weights, so only --strength low is offered")
     names = ["low"] if strength == 0.0 else ["high"] if strength == 1.0 else ["low", "high"]
@@ -111,7 +114,7 @@ def load_generator(
     value = strength_value(strength)
     entry = _entry(model, folder)
     files = weight_files(model, scale, value, folder)
-    generator = getattr(networks, entry["architecture"])(scale=scale, **entry["arguments"])
+    generator = getattr(networks, entry["architecture"])(scale=scale, **arguments(model, scale, folder))
     states = [load_weights(file, folder) for file in files]
     state = states[0] if len(states) == 1 else networks.interpolate(states[0], states[1], value)
     generator.load_state_dict(state)
@@ -123,3 +126,10 @@ def _entry(model: str, folder: Path | None) -> dict[str, Any]:
     if model not in models:
         raise CTError(f"there is no model {model!r}; choose one of {', '.join(sorted(models))}")
     return models[model]
+
+
+def _offer(entry: dict[str, Any], model: str, scale: int) -> dict[str, Any]:
+    offered = entry["scales"]
+    if str(scale) not in offered:
+        raise CTError(f"model {model} is not offered for x{scale}; choose --scale {' or '.join(sorted(offered))}")
+    return offered[str(scale)]

@@ -38,13 +38,13 @@ def publish(
     entry = content["models"][model]
     architecture = getattr(networks, entry["architecture"])
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
-    trained = architecture(scale=scale, **entry["arguments"])
+    offer = entry["scales"].setdefault(str(scale), {"quality": ""})
+    trained = architecture(scale=scale, **entry["arguments"] | offer.get("arguments", {}))
     trained.load_state_dict(state)
     buffer = io.BytesIO()
     torch.save(networks.fold(trained).state_dict(), buffer)
     path = folder / f"{model}_x{scale}{'_high' if stage == 'high' else ''}.pt"
     path.write_bytes(buffer.getvalue())
-    offer = entry["scales"].setdefault(str(scale), {"quality": ""})
     offer.setdefault("weights", {})[stage] = {
         "file": path.name,
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),

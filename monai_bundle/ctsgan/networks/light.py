@@ -64,6 +64,8 @@ class LightGenerator(nn.Module):
         scale: 1, 2 or 4, output pixels for an input pixel along each axis.
         features: channels of the body; ``None`` takes :data:`FEATURES`.
         blocks: number of :class:`ResidualBlock`; ``None`` takes :data:`BLOCKS`.
+        body_pixel: input pixels to a pixel of the body, along each axis; ``None`` takes :data:`BODY_PIXEL`. With 1 at
+            x2 the body takes four times as long and sees each input pixel.
         turns: 1, 2, 4 or 8: the residual is the mean over so many of the eight flips and quarter turns of the slice
             (self-ensemble, Timofte et al., CVPR 2016). What the network got wrong by chance differs among them. The
             weights are the same; train with 1.
@@ -76,7 +78,14 @@ class LightGenerator(nn.Module):
     Shape: (B, 1, H, W) to (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
     """
 
-    def __init__(self, scale: int, features: int | None = None, blocks: int | None = None, turns: int = 1) -> None:
+    def __init__(
+        self,
+        scale: int,
+        features: int | None = None,
+        blocks: int | None = None,
+        body_pixel: int | None = None,
+        turns: int = 1,
+    ) -> None:
         super().__init__()
         if scale not in BODY_PIXEL:
             raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
@@ -88,7 +97,7 @@ class LightGenerator(nn.Module):
         self.turns = turns
         # TorchScript knows the attributes of a module, not the constants of a file
         self.unit, self.water = UNIT, WATER
-        self.size_multiple = BODY_PIXEL[scale]
+        self.size_multiple = body_pixel or BODY_PIXEL[scale]
         self.shuffle = scale * self.size_multiple
         # 2 convolutions a block, entrance, body_end and exit; one more, as an input pixel may lie anywhere in its
         # body pixel
