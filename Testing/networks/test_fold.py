@@ -26,7 +26,7 @@ def test_result_has_the_parameters_of_the_inference_form(trained, scale, image):
     if isinstance(trained, CTsGANGenerator):
         plain = CTsGANGenerator(scale, features=16, growth=32, blocks=2, batch_norm=False)
     else:
-        plain = LightGenerator(scale, features=16, blocks=2, turns=trained.turns)
+        plain = LightGenerator(scale, 16, 2, body_pixel=trained.size_multiple, turns=trained.turns)
     folded = fold(trained)
     plain.load_state_dict(folded.state_dict())
     with torch.no_grad():

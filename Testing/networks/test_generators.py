@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -28,7 +30,11 @@ def test_other_scales_are_refused(generator, unsuitable):
         generator(unsuitable)
 
 
-@pytest.mark.parametrize("build", [CTsGANGenerator, LightGenerator], ids=["rrdb", "light"])
+@pytest.mark.parametrize(
+    "build",
+    [CTsGANGenerator, LightGenerator, partial(LightGenerator, body_pixel=1)],
+    ids=["rrdb", "light", "light fine"],
+)
 def test_reach_is_as_far_as_an_output_pixel_sees(build, scale):
     """Not a number spreads through every weight: where the output is one, the pixel has been seen."""
     network = build(scale, features=4, blocks=1).double().eval()
