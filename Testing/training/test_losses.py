@@ -173,3 +173,22 @@ def test_the_mean_of_what_could_be_there_is_the_best_answer_to_a_quadratic_error
 
     assert best(WindowedL1Loss()) == 60.0
     assert best(WindowedL1Loss(quadratic_hu=20.0)) == 65.0
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.5, 0.75, 1.0])
+def test_a_clean_image_is_followed_more_than_a_noisy_one_as_the_balance_asks(balance):
+    target = to_network_range(torch.full((2, 1, 8, 8), 60.0))
+    errors_hu = torch.tensor([5.0, 45.0])
+    prediction = (target + errors_hu.reshape(2, 1, 1, 1) / HU_STEPS).requires_grad_()
+    WindowedL1Loss(window_weight=0.0, balance=balance)(prediction, target).backward()
+    clean, noisy = prediction.grad.sum(dim=(1, 2, 3))
+    assert clean > 0
+    assert (clean / noisy).item() == pytest.approx((45.1 / 5.1) ** balance, rel=1e-3)
+
+
+def test_an_image_without_error_is_nothing_to_follow():
+    air = to_network_range(torch.full((1, 1, 8, 8), -1000.0)).requires_grad_()
+    loss = WindowedL1Loss(quadratic_hu=20.0, balance=1.0)(air, air.detach())
+    loss.backward()
+    assert loss.isfinite()
+    assert not air.grad.any()

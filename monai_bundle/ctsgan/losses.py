@@ -15,6 +15,9 @@ from torch import nn
 from .filters import unsharp
 from .intensity import HU_STEPS, from_network_range, to_network_range
 
+LEAST_ERROR = 0.1
+"""Below it an image that is almost perfect, such as air, is not followed further; 2 HU where errors are quadratic."""
+
 
 class WindowedL1Loss(nn.Module):
     """Mean absolute error in HU over the whole range, plus a share of it inside a soft-tissue window.
@@ -26,11 +29,17 @@ class WindowedL1Loss(nn.Module):
     lesion or none" is none. ``quadratic_hu`` makes the error quadratic where it is small (Huber's loss), which asks
     for the mean.
 
+    An image full of noise has many times the error of a clean one, most of which nobody can take away. ``balance``
+    gives the clean one its say: an image of error E is followed with the strength E^-balance. At 1 that is the
+    logarithm of E, of which PSNR is made.
+
     Args:
         window_hu: lower and upper end of the window in HU.
         window_weight: weight of the windowed term.
         quadratic_hu: the error e in HU up to which it counts as e^2 / (2 quadratic_hu), and beyond as
             e - quadratic_hu / 2.
+        balance: 0, all pixels count alike, to 1; the loss is then E^(1 - balance) / (1 - balance), at 1 log E, with
+            :data:`LEAST_ERROR` added to E, its mean over the images.
     """
 
     def __init__(
@@ -38,17 +47,27 @@ class WindowedL1Loss(nn.Module):
         window_hu: tuple[float, float] = (-160.0, 240.0),
         window_weight: float = 0.5,
         quadratic_hu: float = 0.0,
+        balance: float = 0.0,
     ) -> None:
         super().__init__()
         self.window_hu = tuple(window_hu)
         self.window_weight = window_weight
         self.quadratic_hu = quadratic_hu
+        self.balance = balance
 
     def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         prediction, target = (from_network_range(image.float()) for image in (prediction, target))
-        wide = F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu)
+        error = self._error(prediction, target)
         prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
-        return wide + self.window_weight * F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu)
+        error = error + self.window_weight * self._error(prediction, target)
+        if self.balance == 0.0:
+            return error.mean()
+        error = error + LEAST_ERROR
+        return (error.log() if self.balance == 1.0 else error ** (1.0 - self.balance) / (1.0 - self.balance)).mean()
+
+    def _error(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of each image, shape (B,)."""
+        return F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu, reduction="none").mean(dim=(1, 2, 3))
 
 
 class PerceptualLoss(nn.Module):
