@@ -17,6 +17,15 @@ def test_the_larger_computes_what_the_smaller_does(scale, size, image, trained_l
         torch.testing.assert_close(large(image), small(image), rtol=0, atol=1e-5)
 
 
+def test_one_that_is_told_a_softness_begins_as_one_that_does_not_listen(scale, image, trained_light):
+    small = trained_light(scale, features=8, blocks=2)
+    told = LightGenerator(scale, features=8, blocks=2, told=True)
+    told.load_state_dict(grow(small.state_dict(), told))
+    with torch.no_grad():
+        torch.testing.assert_close(told(image), small(image), rtol=0, atol=1e-5)
+        torch.testing.assert_close(told(torch.cat([image, torch.rand_like(image)], dim=1)), small(image))
+
+
 def test_every_weight_but_those_behind_a_closed_door_learns_at_once(image, trained_light):
     large = LightGenerator(4, features=12, blocks=3)
     large.load_state_dict(grow(trained_light(4, features=8, blocks=2).state_dict(), large))

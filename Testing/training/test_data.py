@@ -169,3 +169,24 @@ def test_validation_pairs_are_always_the_same(dataset):
 def test_validation_pairs_of_small_slices_are_smaller(volumes):
     small = [{**volumes[0], "slices": volumes[0]["slices"][:, :101, :90]}]
     assert validation_pairs(small, preset("area", 4))[0]["label"].shape == (1, 88, 88)
+
+
+@pytest.mark.parametrize(("name", "softness"), [("area", 0.0), ("portable", 1.0)])
+def test_the_softness_of_patches_is_told_roughly_and_now_and_then_wrongly(volumes, name, softness):
+    batches = PatchBatches(volumes, preset(name, 2), patch_size=8, batch_size=100, tell=True)
+    batch = batches.batch(0)
+    assert batch["image"].shape == (100, 2, 8, 8)
+    told = batch["image"][:, 1]
+    assert (told == told[:, :1, :1]).all()
+    off = (told[:, 0, 0] - softness).abs()
+    assert 0.85 < (off <= 0.4).float().mean() < 1.0
+    assert off.mean() < 0.3
+    plain = PatchBatches(volumes, preset(name, 2), patch_size=8, batch_size=1).batch(0)
+    torch.testing.assert_close(plain["image"], batch["image"][:1, :1])
+
+
+def test_the_softness_of_validation_slices_is_measured(volumes):
+    for name, low, high in (("area", 0.0, 0.4), ("portable", 0.6, 1.0)):
+        for pair in validation_pairs(volumes, preset(name, 2), tell=True):
+            assert pair["image"].shape == (2, 128, 128)
+            assert low <= pair["image"][1].unique().item() <= high

@@ -14,6 +14,7 @@ from ctsgan.models import load_generator
 from ctsgan.networks import CTsGANGenerator
 from ctsgan.publish import main as publish
 from ctsgan.publish import publish as publish_weights
+from ctsgan.softness import with_softness
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,31 @@ def test_a_checkpoint_is_published_and_loads(first_run, tmp_path, monkeypatch):
         # the second has the first one's weights
         for model in ("light", "full"):
             assert load_generator(model, 4)(image).shape == (1, 1, 80, 80)
+
+
+def test_a_told_generator_is_trained_published_and_told(dataset, train, tmp_path):
+    train(
+        *(dataset, tmp_path / "run", ("train_psnr.json", "train_blind.json")),
+        scale=2,
+        max_epochs=1,
+        epoch_length=2,
+        patch_size=8,
+        val_interval=1,
+    )
+    folder = tmp_path / "models"
+    shutil.copytree(models.models_folder(), folder)
+    content = json.loads((folder / "models.json").read_text())
+    content["models"]["light"]["scales"]["2"]["arguments"] = {"told": True}
+    (folder / "models.json").write_text(json.dumps(content))
+    publish_weights(tmp_path / "run" / "checkpoint.pt", "light", 2, "low", folder=folder)
+    assert models.arguments("light", 2, folder) == {"told": True}
+    assert models.arguments("light", 4, folder) == {}
+    network = load_generator("light", 2, folder=folder)
+    image = torch.rand(1, 1, 20, 20)
+    with torch.no_grad():
+        outputs = [network(with_softness(image, torch.tensor([value]))) for value in (0.0, 1.0)]
+    assert outputs[0].shape == (1, 1, 40, 40)
+    assert not torch.equal(*outputs)
 
 
 def test_the_loss_is_in_hu_and_counts_soft_tissue_more():

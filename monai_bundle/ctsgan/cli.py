@@ -44,6 +44,13 @@ def _fidelity(text: str) -> float | None:
     return width
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0.0 <= share <= 1.0:
+        raise argparse.ArgumentTypeError("a number from 0 to 1")
+    return share
+
+
 def positive(text: str) -> int:
     """A whole number of 1 or more, as the type of an option."""
     number = int(text)
@@ -98,6 +105,12 @@ def add_enhancing_options(group: argparse._ArgumentGroup) -> None:
         dest="fidelity_mm",
         metavar="MM|off",
         help="regions wider than this keep their mean HU",
+    )
+    group.add_argument(
+        "--softness",
+        type=_share,
+        metavar="0..1",
+        help="of the kernel, 0 sharp to 1 soft, for models that take it (default: measured)",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from .intensity import HU_MAX, HU_MIN, from_network_range, to_network_range
 from .plan import FIDELITY_MM, Resampling, output_dtype
 from .reconstruction import fidelity_margin, restore_means
 from .resample import resample_slices
+from .softness import measure_softness, with_softness
 
 BORDER = 8
 """Input pixels by which a slice is continued beyond its edge before the network sees it."""
@@ -45,6 +46,8 @@ class Settings:
         batch: slices that go through the network at once.
         device: where the network runs.
         dtype: precision of the convolutions; the HU scale itself stays in float32.
+        softness: what a network that is told is told of the volume; ``None`` is measured
+            (:func:`ctsgan.softness.measure_softness`).
     """
 
     fidelity_mm: float | None = FIDELITY_MM
@@ -52,6 +55,7 @@ class Settings:
     batch: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
+    softness: float | None = None
 
 
 def held_pixels(hu: torch.Tensor) -> torch.Tensor:
@@ -80,7 +84,7 @@ def run_network(network: torch.nn.Module, image: torch.Tensor, tile: int | None)
 
     Args:
         network: with ``scale``, ``size_multiple`` and ``reach``.
-        image: (B, 1, H, W) in the networks' range.
+        image: (B, 1, H, W) in the networks' range, or (B, 2, H, W) with the softness of each slice.
         tile: input pixels, or ``None`` for one window.
 
     Returns:
@@ -94,7 +98,7 @@ def run_network(network: torch.nn.Module, image: torch.Tensor, tile: int | None)
     rows_filled, columns_filled = rows + fill_rows, columns + fill_columns
     halo = -(-network.reach // multiple) * multiple
     tile = max(-(-(tile or max(rows, columns)) // multiple) * multiple, multiple)
-    output = image.new_empty(*image.shape[:-2], scale * rows_filled, scale * columns_filled)
+    output = image.new_empty(len(image), 1, scale * rows_filled, scale * columns_filled)
     for top, bottom, first_row, last_row in _windows(rows_filled, tile, halo, BORDER):
         for left, right, first_column, last_column in _windows(columns_filled, tile, halo, BORDER):
             window = padded[
@@ -109,6 +113,11 @@ def run_network(network: torch.nn.Module, image: torch.Tensor, tile: int | None)
     return output[..., : scale * rows, : scale * columns]
 
 
+def is_told(network: torch.nn.Module) -> bool:
+    """Whether a network takes the softness of a slice as a second channel."""
+    return getattr(network, "told", False)
+
+
 def enhance_batch(
     hu: torch.Tensor, network: torch.nn.Module, spacing_mm: tuple[float, float], settings: Settings, tile: int | None
 ) -> torch.Tensor:
@@ -121,8 +130,11 @@ def enhance_batch(
         if settings.dtype == torch.float32
         else torch.autocast(hu.device.type, dtype=settings.dtype)
     )
+    image = to_network_range(inside)
+    if settings.softness is not None and is_told(network):
+        image = with_softness(image, image.new_full((len(image),), settings.softness))
     with precision:
-        output = from_network_range(run_network(network, to_network_range(inside), tile).float())
+        output = from_network_range(run_network(network, image, tile).float())
     if settings.fidelity_mm:
         output = restore_means(output, inside, (~held).to(hu), scale, settings.fidelity_mm, spacing_mm)
     if bool((hu > HU_MAX).any()):
@@ -199,6 +211,8 @@ def enhance_slices(
     network = network.to(settings.device).eval()
     if settings.device.type == "cpu":
         network = network.to(memory_format=torch.channels_last)
+    if settings.softness is None and is_told(network):
+        settings = replace(settings, softness=measure_softness(voxels))
     tile = settings.tile or default_tile(network, (rows, columns))
     batch, first = settings.batch, 0
     with torch.inference_mode():

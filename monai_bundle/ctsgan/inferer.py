@@ -23,6 +23,7 @@ class VolumeEnhancer(Inferer):
         device: where the network runs; ``None`` is where its weights are.
         dtype: precision of the convolutions.
         progress: "bar", "slicer" or "none".
+        softness: as in :class:`ctsgan.enhancement.Settings`.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class VolumeEnhancer(Inferer):
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         progress: str = "bar",
+        softness: float | None = None,
     ) -> None:
         super().__init__()
         self.fidelity_mm = fidelity_mm
@@ -41,6 +43,7 @@ class VolumeEnhancer(Inferer):
         self.device = device
         self.dtype = dtype
         self.progress = progress
+        self.softness = softness
 
     def __call__(self, inputs: torch.Tensor, network: torch.nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Volumes (B, 1, I, J, K) in HU, slices along the last axis, to (B, 1, scale I, scale J, K).
@@ -50,7 +53,7 @@ class VolumeEnhancer(Inferer):
         """
         affines = _affines(inputs)
         device = self.device or next(network.parameters()).device
-        settings = Settings(self.fidelity_mm or None, self.tile, self.batch, device, self.dtype)
+        settings = Settings(self.fidelity_mm or None, self.tile, self.batch, device, self.dtype, self.softness)
         volumes = []
         for image, affine in zip(inputs, affines, strict=True):
             column_mm, row_mm = (float(mm) for mm in voxel_spacing(affine)[:2])

@@ -13,7 +13,13 @@ from ..degradation.chain import Chain, random_state
 from ..errors import CTError
 from ..filters import footprint_mean, gaussian_blur
 from ..intensity import to_network_range
+from ..softness import with_softness
 from .lesions import RandLesions
+
+WRONG_PROB = 0.1
+"""How often a network is told any softness instead of the one that was drawn."""
+UNSURE = 0.4
+"""How far from it at most else."""
 
 
 class PatchBatches(IterableDataset):
@@ -43,6 +49,8 @@ class PatchBatches(IterableDataset):
         softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 2 of its pixels, unless the
             degradation says it.
         lesions: what is put into sharp patches; ``None`` for nothing.
+        tell: give the softness of each patch too, as a network that is told gets it: roughly, and now and then wrongly,
+            as it is measured.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
 
@@ -53,8 +61,8 @@ class PatchBatches(IterableDataset):
         CTError: if slices are smaller than a patch.
 
     Yields:
-        ``image`` (B, 1, patch_size, patch_size) and ``label`` (B, 1, factor patch_size, factor patch_size),
-        both in the networks' range.
+        ``image`` (B, 1, patch_size, patch_size), with ``tell`` (B, 2, ...), and ``label``
+        (B, 1, factor patch_size, factor patch_size), both in the networks' range.
     """
 
     def __init__(
@@ -68,6 +76,7 @@ class PatchBatches(IterableDataset):
         coarser_prob: float = 0.15,
         softer_prob: float = 0.1,
         lesions: RandLesions | None = None,
+        tell: bool = False,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -79,6 +88,7 @@ class PatchBatches(IterableDataset):
         self.coarser_prob = coarser_prob
         self.softer_prob = softer_prob
         self.lesions = lesions
+        self.tell = tell
         self.rank, self.world_size = rank, world_size
         self.next_batch = 0
         self.size = degradation.factor * (patch_size + 2 * degradation.margin)
@@ -129,7 +139,7 @@ class PatchBatches(IterableDataset):
         inner = slice(margin, -margin)
         outer = slice(margin * self.degradation.factor, -margin * self.degradation.factor)
         self.degradation.begin_batch(self.seed, number)
-        images, labels = [], []
+        images, labels, softness = [], [], []
         for index in range(self.rank * self.batch_size, (self.rank + 1) * self.batch_size):
             random = random_state(self.seed, number, index)
             self.degradation.set_random_state(state=random)
@@ -137,7 +147,18 @@ class PatchBatches(IterableDataset):
             sharp, spacing_mm = self._sharp_patch(random)
             images.append(self.degradation(sharp, spacing_mm, randomize=False)[:, inner, inner])
             labels.append(sharp[:, outer, outer])
-        return {"image": to_network_range(torch.stack(images)), "label": to_network_range(torch.stack(labels))}
+            if self.tell:
+                softness.append(self._measured(self.degradation.softness, random))
+        image = to_network_range(torch.stack(images))
+        if self.tell:
+            image = with_softness(image, image.new_tensor(softness))
+        return {"image": image, "label": to_network_range(torch.stack(labels))}
+
+    @staticmethod
+    def _measured(softness: float | None, random: np.random.RandomState) -> float:
+        if softness is None or random.random_sample() < WRONG_PROB:
+            return random.random_sample()
+        return abs(softness - UNSURE * random.random_sample() ** 2)
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         while True:

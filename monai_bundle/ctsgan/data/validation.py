@@ -6,10 +6,16 @@ from typing import Any
 
 from ..degradation import Chain
 from ..intensity import to_network_range
+from ..softness import measure_softness, with_softness
 
 
 def validation_pairs(
-    volumes: list[dict[str, Any]], degradation: Chain, slices_a_volume: int = 2, crop: int = 256, seed: int = 0
+    volumes: list[dict[str, Any]],
+    degradation: Chain,
+    slices_a_volume: int = 2,
+    crop: int = 256,
+    seed: int = 0,
+    tell: bool = False,
 ) -> list[dict[str, Any]]:
     """Fixed pairs from the middle of evenly spaced slices, degraded with one seed.
 
@@ -19,10 +25,11 @@ def validation_pairs(
         slices_a_volume: at most.
         crop: side of the label in pixels; less, a multiple of 4, where a slice is smaller.
         seed: of what is drawn.
+        tell: measure the softness of each input slice and give it too, as a network that is told gets it.
 
     Returns:
-        Dictionaries with ``image`` (1, crop / factor, crop / factor) and ``label`` (1, crop, crop) in the
-        networks' range.
+        Dictionaries with ``image`` (1, crop / factor, crop / factor), with ``tell`` (2, ...), and ``label``
+        (1, crop, crop) in the networks' range.
     """
     degradation.set_random_state(seed)
     pairs = []
@@ -33,10 +40,9 @@ def validation_pairs(
             side = min(crop, *(4 * (extent // 4) for extent in image.shape))
             row, column = ((extent - side) // 2 for extent in image.shape)
             sharp = image[None, row : row + side, column : column + side]
-            pairs.append(
-                {
-                    "image": to_network_range(degradation(sharp, volume["spacing_mm"])),
-                    "label": to_network_range(sharp),
-                }
-            )
+            low = degradation(sharp, volume["spacing_mm"])
+            image = to_network_range(low)
+            if tell:
+                image = with_softness(image[None], image.new_tensor([measure_softness(low.numpy())]))[0]
+            pairs.append({"image": image, "label": to_network_range(sharp)})
     return pairs

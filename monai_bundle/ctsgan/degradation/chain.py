@@ -34,6 +34,10 @@ class Chain(Randomizable):
     softer_prob: float | None = None
     """How often training takes a smooth slice for the sharp one of what was drawn; ``None`` leaves it to training."""
 
+    softness: float | None = None
+    """What the noise of a slice tells of what was drawn (:mod:`ctsgan.softness`): 1 where noise and detail were
+    smoothed, 0 where neither was; ``None`` where it may be anything."""
+
     def __init__(self, factor: int) -> None:
         self.factor = factor
 

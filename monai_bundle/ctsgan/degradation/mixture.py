@@ -36,6 +36,11 @@ class MixedDegradation(Chain):
         self.drawn = self.chains[0]
 
     @property
+    def softness(self) -> float | None:
+        """That of the chain that was drawn."""
+        return self.drawn.softness
+
+    @property
     def softer_prob(self) -> float | None:
         """That of the chain that was drawn."""
         return self.drawn.softer_prob

@@ -44,6 +44,7 @@ class ScannerDegradation(Chain):
     """
 
     margin = 8
+    softness = 0.0
 
     def __init__(
         self,

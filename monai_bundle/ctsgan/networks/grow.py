@@ -16,8 +16,14 @@ def misfit(small: Mapping[str, torch.Tensor], network: LightGenerator) -> str | 
     for name, value in small.items():
         if name not in own or len(value.shape) != len(own[name]) or any(map(gt, value.shape, own[name])):
             return f"{name} of {tuple(value.shape)} has no place in the network that is to grow from it"
-    ends = {"entrance.weight": 1, "exit.weight": 0}
-    if any(name not in small or small[name].shape[axis] != own[name][axis] for name, axis in ends.items()):
+    entrance, exits = (small[name].shape if name in small else None for name in ("entrance.weight", "exit.weight"))
+    pixels = network.size_multiple**2
+    if (
+        entrance is None
+        or exits is None
+        or exits[0] != own["exit.weight"][0]
+        or entrance[1] not in (pixels, pixels + 1)
+    ):
         return "a generator grows only into one of the same scale"
     return None
 
@@ -27,7 +33,8 @@ def grow(small: Mapping[str, torch.Tensor], network: LightGenerator) -> dict[str
 
     The idea is Net2Net's (Chen et al., ICLR 2016): what was learnt at the smaller one's price is not learnt again.
     The small one's channels come first and hear nothing of the new ones, which are as they were initialised, and a
-    new block adds nothing; training connects them from the first update on.
+    new block adds nothing; training connects them from the first update on. One that is told a softness begins as one
+    that does not listen.
 
     Args:
         small: state dictionary of a generator of the same scale.

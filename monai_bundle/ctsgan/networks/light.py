@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..softness import UNKNOWN
+
 UNIT = 256.0 / 4096.0
 """Inside the network one unit is 256 HU around 0 HU, so that soft tissue spans about [-1, 1]."""
 WATER = 1024.0 / 4096.0
@@ -66,16 +68,22 @@ class LightGenerator(nn.Module):
         blocks: number of :class:`ResidualBlock`; ``None`` takes :data:`BLOCKS`.
         body_pixel: input pixels to a pixel of the body, along each axis; ``None`` takes :data:`BODY_PIXEL`. With 1 at
             x2 the body takes four times as long and sees each input pixel.
+        told: whether the body also gets, as one more channel, how soft the kernel was that the slice was reconstructed
+            with (:mod:`ctsgan.softness`). A slice of smooth anatomy and a blurred one look alike where a network
+            looks; the noise of the whole volume tells them apart.
         turns: 1, 2, 4 or 8: the residual is the mean over so many of the eight flips and quarter turns of the slice
             (self-ensemble, Timofte et al., CVPR 2016). What the network got wrong by chance differs among them. The
             weights are the same; train with 1.
 
     Attributes:
         scale: as given.
+        told: as given.
+        softness: what it takes where it is not given one.
         size_multiple: what H and W are multiples of, input pixels to a pixel of the body.
         reach: how far, in input pixels, an output pixel can see at most; a multiple of ``size_multiple``.
 
-    Shape: (B, 1, H, W) to (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
+    Shape: (B, 1, H, W), or (B, 2, H, W) with the softness, 0 to 1, as a second channel of one value a slice, to
+        (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class LightGenerator(nn.Module):
         features: int | None = None,
         blocks: int | None = None,
         body_pixel: int | None = None,
+        told: bool = False,
         turns: int = 1,
     ) -> None:
         super().__init__()
@@ -94,6 +103,8 @@ class LightGenerator(nn.Module):
         features = features or FEATURES[scale]
         blocks = blocks or BLOCKS[scale]
         self.scale = scale
+        self.told = told
+        self.softness = UNKNOWN
         self.turns = turns
         # TorchScript knows the attributes of a module, not the constants of a file
         self.unit, self.water = UNIT, WATER
@@ -102,7 +113,7 @@ class LightGenerator(nn.Module):
         # 2 convolutions a block, entrance, body_end and exit; one more, as an input pixel may lie anywhere in its
         # body pixel
         self.reach = (2 * blocks + 4) * self.size_multiple
-        self.entrance = conv(self.size_multiple**2, features)
+        self.entrance = conv(self.size_multiple**2 + int(told), features)
         self.blocks = nn.Sequential(*(ResidualBlock(features) for _ in range(blocks)))
         self.body_end = conv(features, features)
         self.exit = conv(features, self.shuffle**2)
@@ -111,7 +122,14 @@ class LightGenerator(nn.Module):
 
     def residual(self, image: torch.Tensor) -> torch.Tensor:
         """What is added to the interpolation, shape (B, 1, scale H, scale W)."""
-        entrance = self.entrance(F.pixel_unshuffle((image - self.water) / self.unit, self.size_multiple))
+        pixels = F.pixel_unshuffle((image[:, :1] - self.water) / self.unit, self.size_multiple)
+        if self.told:
+            if image.shape[1] == 1:
+                softness = torch.full_like(pixels[:, :1], self.softness)
+            else:
+                softness = image[:, 1:, :: self.size_multiple, :: self.size_multiple]
+            pixels = torch.cat([pixels, softness], dim=1)
+        entrance = self.entrance(pixels)
         features = entrance + self.body_end(self.blocks(entrance))
         return F.pixel_shuffle(self.exit(features), self.shuffle) * self.unit
 
@@ -121,6 +139,7 @@ class LightGenerator(nn.Module):
             residual = residual + turned_back(self.residual(turned(image, turn)), turn)
         if self.turns > 1:
             residual = residual / self.turns
+        image = image[:, :1]
         if self.scale == 1:
             return image + residual
         base = F.interpolate(image, scale_factor=float(self.scale), mode="bicubic", align_corners=False)

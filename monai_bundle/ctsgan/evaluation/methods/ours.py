@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...enhancement import Settings, enhance_slices
-from ...models import STRENGTHS, catalogue, load_generator, scales, weight_files
+from ...models import STRENGTHS, arguments, catalogue, load_generator, scales, weight_files
 from .method import Enhance, Method
 
 
@@ -47,6 +47,6 @@ def _method(model: str, strength: str, offered: tuple[int, ...]) -> Method:
 
     def identity(scale: int, preset: str) -> str:
         weights = " ".join(file["sha256"][:16] for file in weight_files(model, scale, STRENGTHS[strength]))
-        return f"{weights} {json.dumps(entry['arguments'])} {strength} fidelity {Settings().fidelity_mm}"
+        return f"{weights} {json.dumps(arguments(model, scale))} {strength} fidelity {Settings().fidelity_mm}"
 
     return Method(scales=offered, prepare=prepare, identity=identity, licence=entry["licence"], ours=True)

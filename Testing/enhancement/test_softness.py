@@ -1,0 +1,99 @@
+"""How soft a volume's kernel was, told from its noise, and what a network makes of it."""
+
+import numpy as np
+import pytest
+import torch
+
+from ctsgan import models
+from ctsgan.degradation import preset
+from ctsgan.degradation.operators import correlated_noise
+from ctsgan.enhancement import Settings, enhance_slices
+from ctsgan.errors import CTError
+from ctsgan.networks import LightGenerator
+from ctsgan.softness import UNKNOWN, measure_softness, noise_texture
+from ctsgan.workflow import Request, enhance_volume
+
+
+def noise(taps, std_hu=10.0):
+    generator = torch.Generator().manual_seed(0)
+    return correlated_noise((256, 256), std_hu, taps, generator, torch.device("cpu")).numpy()
+
+
+def correlation(taps, apart):
+    return np.correlate(taps, taps, "full")[len(taps) - 1 :][apart : apart + 1].sum() / np.dot(taps, taps)
+
+
+@pytest.mark.parametrize("taps", [(1.0,), (1.0, 1.0, 1.0), (1.0, 2.0, 1.0)])
+@pytest.mark.parametrize("std_hu", [4.0, 25.0])
+def test_texture_is_that_of_the_autocorrelation(taps, std_hu):
+    """Of separable noise with correlation r: (1 - r(2)) / (1 - r(1)); 2.5 for (1, 2, 1)."""
+    expected = (1 - correlation(taps, 2)) / (1 - correlation(taps, 1))
+    assert noise_texture(np.rint(40 + noise(taps, std_hu))) == pytest.approx(expected, rel=0.05)
+
+
+def test_edges_and_ramps_are_not_taken_for_noise():
+    image = 40 + noise((1.0, 2.0, 1.0))
+    rows, columns = np.indices(image.shape)
+    with_edges = image + rows / 8 - 60 * (columns > 100) - 60 * (np.hypot(rows - 60, columns - 60) < 30)
+    assert noise_texture(with_edges) == pytest.approx(noise_texture(image), rel=0.05)
+
+
+@pytest.mark.parametrize("hu", [-1000.0, -800.0, 900.0])
+def test_without_soft_tissue_it_is_not_known(hu):
+    assert noise_texture(hu + noise((1.0,))) is None
+    assert measure_softness((hu + noise((1.0,)))[None]) == UNKNOWN
+
+
+def test_an_image_without_noise_tells_nothing():
+    assert measure_softness(np.full((2, 64, 64), 40, np.int16)) == UNKNOWN
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_a_blurred_abdomen_is_told_from_one_that_was_only_reduced(clinical_volume, factor):
+    def softness(name):
+        chain = preset(name, factor).set_random_state(0)
+        slices = [torch.from_numpy(image.astype(np.float32))[None] for image in clinical_volume.voxels[4:7]]
+        return measure_softness(torch.cat([chain(image, (0.98, 0.98)) for image in slices]).numpy())
+
+    assert softness("portable") > 0.75
+    assert softness("area") < 0.25
+
+
+@pytest.fixture
+def told():
+    torch.manual_seed(0)
+    network = LightGenerator(2, features=8, blocks=1, told=True)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.normal_(std=0.05)
+    return network.eval()
+
+
+def test_a_told_network_is_told_what_was_measured_or_asked_for(told, abdomen):
+    spacing = (1.0, 1.0)
+    measured = enhance_slices(abdomen, spacing, told)
+    np.testing.assert_array_equal(
+        measured, enhance_slices(abdomen, spacing, told, Settings(softness=measure_softness(abdomen)))
+    )
+    soft, sharp = (enhance_slices(abdomen, spacing, told, Settings(softness=value)) for value in (1.0, 0.0))
+    assert np.abs(soft.astype(int) - sharp).max() > 5
+    tiled = enhance_slices(abdomen, spacing, told, Settings(softness=1.0, tile=64, batch=2))
+    assert np.abs(tiled.astype(int) - soft).max() <= 1
+    # without a second channel, as an exported network gets it, it takes what it knows
+    told.softness = 1.0
+    image = torch.rand(1, 1, 32, 24)
+    with torch.no_grad():
+        torch.testing.assert_close(told(image), told(torch.cat([image, torch.ones_like(image)], dim=1)))
+        assert not torch.allclose(told(image), told(torch.cat([image, torch.zeros_like(image)], dim=1)))
+
+
+def test_a_region_is_told_the_softness_of_its_volume(told, clinical_volume, monkeypatch):
+    monkeypatch.setattr(models, "load_generator", lambda *arguments: told)
+    whole = enhance_volume(clinical_volume, Request(scale=2))
+    part = enhance_volume(clinical_volume, Request(scale=2, roi="200:260,180:240,3:5"))
+    np.testing.assert_array_equal(part.voxels, whole.voxels[3:5, 360:480, 400:520])
+
+
+def test_a_softness_for_a_network_that_takes_none_is_refused(clinical_volume):
+    with pytest.raises(CTError, match="model light x1 takes no softness; leave --softness out"):
+        enhance_volume(clinical_volume, Request(scale=1, softness=0.5))
