@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ctsgan import models
+from ctsgan.errors import CTError
 from ctsgan.intensity import HU_STEPS
 from ctsgan.losses import WindowedL1Loss
 from ctsgan.models import load_generator
@@ -148,6 +149,8 @@ def test_a_told_generator_is_trained_published_and_told(dataset, train, tmp_path
     )
     folder = tmp_path / "models"
     shutil.copytree(models.models_folder(), folder)
+    with pytest.raises(CTError, match=r'does not fit light x2 .* such as \{"told": true\}'):
+        publish_weights(tmp_path / "run" / "checkpoint.pt", "light", 2, "low", folder=folder)
     content = json.loads((folder / "models.json").read_text())
     content["models"]["light"]["scales"]["2"]["arguments"] = {"told": True}
     (folder / "models.json").write_text(json.dumps(content))

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from . import networks
+from .errors import CTError
 from .models import models_folder, stored_catalogue
 
 
@@ -32,6 +33,9 @@ def publish(
         stage: "low" for weights of the first training stage, "high" for the second.
         quality: one line with figures for ``ctsgan models``; ``None`` keeps the old one.
         folder: of the models; ``None`` is the bundle's.
+
+    Raises:
+        CTError: if the checkpoint is of another architecture.
     """
     folder = folder or models_folder()
     content = stored_catalogue(folder)
@@ -40,7 +44,13 @@ def publish(
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
     offer = entry["scales"].setdefault(str(scale), {"quality": ""})
     trained = architecture(scale=scale, **entry["arguments"] | offer.get("arguments", {}))
-    trained.load_state_dict(state)
+    try:
+        trained.load_state_dict(state)
+    except RuntimeError:
+        raise CTError(
+            f"{checkpoint} does not fit {model} x{scale} as models.json has it; what its network was trained with "
+            'besides the scale belongs into "arguments" there, such as {"told": true}'
+        ) from None
     buffer = io.BytesIO()
     torch.save(networks.fold(trained).state_dict(), buffer)
     path = folder / f"{model}_x{scale}{'_high' if stage == 'high' else ''}.pt"
@@ -64,7 +74,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--stage", choices=("low", "high"), default="low")
     parser.add_argument("--quality", help="one line with figures for `ctsgan models`")
     arguments = parser.parse_args(argv)
-    print(publish(arguments.checkpoint, arguments.model, arguments.scale, arguments.stage, arguments.quality))
+    try:
+        path = publish(arguments.checkpoint, arguments.model, arguments.scale, arguments.stage, arguments.quality)
+    except CTError as error:
+        raise SystemExit(f"ctsgan.publish: {error}") from None
+    print(path)
 
 
 if __name__ == "__main__":
