@@ -37,10 +37,9 @@ NOISE_HU = 20.0
 SEED = 1
 
 
-def with_rods(image: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def with_rods(image: np.ndarray, body: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """The slice with two rods of metal in the patient, and where they are."""
-    inside = np.argwhere(body_mask(image))
-    middle = inside.mean(axis=0) * spacing_mm
+    middle = np.argwhere(body).mean(axis=0) * spacing_mm
     grid = np.indices(image.shape) * np.reshape(spacing_mm, (2, 1, 1))
     places = ([middle[0], middle[1] + side * APART_MM / 2] for side in (-1, 1))
     rods = np.any([np.hypot(*(grid - np.reshape(place, (2, 1, 1)))) < METAL_MM for place in places], axis=0)
@@ -63,7 +62,7 @@ def moved_half_way(image: np.ndarray, spacing_mm: tuple[float, float]) -> np.nda
 def artefacts(image: np.ndarray, spacing_mm: tuple[float, float]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, slice with it and pixels that count."""
     body, tensor = body_mask(image), torch.from_numpy(image)
-    rods, metal = with_rods(image, spacing_mm)
+    rods, metal = with_rods(image, body, spacing_mm)
     yield (
         "metal",
         np.where(metal, METAL_HU, low_count_streaks(torch.from_numpy(rods), spacing_mm, PHOTONS["metal"], 10.0, SEED)),

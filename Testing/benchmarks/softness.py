@@ -76,8 +76,8 @@ def main() -> None:
     parser.add_argument("--scale", type=int, choices=(1, 2, 4), default=2)
     parser.add_argument("--every", type=int, default=10, help="measure every n-th slice")
     arguments = parser.parse_args()
-    print("| split | degradation | slices | texture 5 %, 50 %, 95 % | softness 5 %, 50 %, 95 % |")
-    print("|---|---|---|---|---|")
+    print("| split | degradation | slices | texture 5 %, 50 %, 95 % | softness 5 %, 50 %, 95 % | above 0.5 |")
+    print("|---|---|---|---|---|---|")
     trained = {}
     for split in ("train", "val"):
         for name, chain in chains(arguments.scale).items():
@@ -85,7 +85,9 @@ def main() -> None:
             if split == "train":
                 trained[name] = textures
             cells = (", ".join(f"{value:.2f}" for value in np.percentile(x, [5, 50, 95])) for x in (textures, softness))
-            print(f"| {split} | {name} | {len(textures)} | {' | '.join(cells)} |", flush=True)
+            print(
+                f"| {split} | {name} | {len(textures)} | {' | '.join(cells)} | {(softness > 0.5).sum()} |", flush=True
+            )
     sharp, soft = (np.concatenate([trained[name] for name in names]) for names in (SHARP, SOFT))
     print("middle {:.2f}, steepness {:.1f}".format(*fit(sharp, soft)))
 

@@ -48,6 +48,12 @@ def test_an_image_without_noise_tells_nothing():
     assert measure_softness(np.full((2, 64, 64), 40, np.int16)) == UNKNOWN
 
 
+def test_a_pattern_that_repeats_after_two_pixels_is_as_sharp_as_can_be():
+    checks = np.indices((64, 64)).sum(axis=0) % 2 * 20.0
+    assert noise_texture(checks) == 0.0
+    assert measure_softness(checks[None]) == pytest.approx(0.0, abs=1e-9)
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_blurred_abdomen_is_told_from_one_that_was_only_reduced(clinical_volume, factor):
     def softness(name):

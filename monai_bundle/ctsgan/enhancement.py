@@ -118,6 +118,13 @@ def is_told(network: torch.nn.Module) -> bool:
     return getattr(network, "told", False)
 
 
+def with_measured_softness(settings: Settings, network: torch.nn.Module, voxels: np.ndarray) -> Settings:
+    """The settings with the softness of a volume (slices, rows, columns), where the network is told and nobody said it."""
+    if settings.softness is None and is_told(network):
+        return replace(settings, softness=measure_softness(voxels))
+    return settings
+
+
 def enhance_batch(
     hu: torch.Tensor, network: torch.nn.Module, spacing_mm: tuple[float, float], settings: Settings, tile: int | None
 ) -> torch.Tensor:
@@ -131,7 +138,7 @@ def enhance_batch(
         else torch.autocast(hu.device.type, dtype=settings.dtype)
     )
     image = to_network_range(inside)
-    if settings.softness is not None and is_told(network):
+    if is_told(network):
         image = with_softness(image, image.new_full((len(image),), settings.softness))
     with precision:
         output = from_network_range(run_network(network, image, tile).float())
@@ -211,8 +218,7 @@ def enhance_slices(
     network = network.to(settings.device).eval()
     if settings.device.type == "cpu":
         network = network.to(memory_format=torch.channels_last)
-    if settings.softness is None and is_told(network):
-        settings = replace(settings, softness=measure_softness(voxels))
+    settings = with_measured_softness(settings, network, voxels)
     tile = settings.tile or default_tile(network, (rows, columns))
     batch, first = settings.batch, 0
     with torch.inference_mode():

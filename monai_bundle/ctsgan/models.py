@@ -69,7 +69,12 @@ def strength_value(strength: str | float) -> float:
 def arguments(model: str, scale: int, folder: Path | None = None) -> dict[str, Any]:
     """Those of a model's architecture, beside the scale: the model's own, and those of this scale before them."""
     entry = _entry(model, folder)
-    return entry["arguments"] | _offer(entry, model, scale).get("arguments", {})
+    return combined_arguments(entry, _offer(entry, model, scale))
+
+
+def combined_arguments(entry: dict[str, Any], offer: dict[str, Any]) -> dict[str, Any]:
+    """:func:`arguments` from a model's entry in the catalogue and what it says of one scale."""
+    return entry["arguments"] | offer.get("arguments", {})
 
 
 def weight_files(model: str, scale: int, strength: float, folder: Path | None = None) -> list[dict[str, Any]]:
@@ -114,7 +119,9 @@ def load_generator(
     value = strength_value(strength)
     entry = _entry(model, folder)
     files = weight_files(model, scale, value, folder)
-    generator = getattr(networks, entry["architecture"])(scale=scale, **arguments(model, scale, folder))
+    generator = getattr(networks, entry["architecture"])(
+        scale=scale, **combined_arguments(entry, entry["scales"][str(scale)])
+    )
     states = [load_weights(file, folder) for file in files]
     state = states[0] if len(states) == 1 else networks.interpolate(states[0], states[1], value)
     generator.load_state_dict(state)

@@ -18,7 +18,7 @@ import torch
 
 from . import networks
 from .errors import CTError
-from .models import models_folder, stored_catalogue
+from .models import combined_arguments, models_folder, stored_catalogue
 
 
 def publish(
@@ -43,7 +43,7 @@ def publish(
     architecture = getattr(networks, entry["architecture"])
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
     offer = entry["scales"].setdefault(str(scale), {"quality": ""})
-    trained = architecture(scale=scale, **entry["arguments"] | offer.get("arguments", {}))
+    trained = architecture(scale=scale, **combined_arguments(entry, offer))
     try:
         trained.load_state_dict(state)
     except RuntimeError:

@@ -7,8 +7,6 @@ little of a slice at a time to measure noise well.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
@@ -62,7 +60,9 @@ def measure_softness(voxels: np.ndarray) -> float:
     textures = [texture for index in chosen if (texture := noise_texture(voxels[index])) is not None]
     if not textures:
         return UNKNOWN
-    return 1.0 / (1.0 + (MIDDLE / max(float(np.median(textures)), math.ulp(1.0))) ** STEEPNESS)
+    # further from the middle nothing changes, and powers would overflow
+    power = np.clip(np.median(textures) / MIDDLE, 0.1, 10.0) ** STEEPNESS
+    return float(power / (1.0 + power))
 
 
 def with_softness(image: torch.Tensor, softness: torch.Tensor) -> torch.Tensor:

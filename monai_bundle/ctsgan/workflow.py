@@ -11,13 +11,12 @@ import numpy as np
 import torch
 
 from . import models
-from .enhancement import Progress, Settings, enhance_slices, is_told, region_margin
+from .enhancement import Progress, Settings, enhance_slices, is_told, region_margin, with_measured_softness
 from .errors import CTError
 from .geometry import cropped_affine
 from .io.files import check_storable, read_volume, write_volume
 from .io.output import partial_output, require_space
 from .plan import FileRequest, Plan, Request, make_plan, memory_bytes, output_bytes, output_dtype
-from .softness import measure_softness
 from .volume import Volume
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -75,12 +74,10 @@ def enhance_volume(volume: Volume, request: Request, progress: Progress | None =
     settings = _settings(request)
     plan = make_plan(volume.voxels.shape, volume.affine, request)
     network = models.load_generator(request.model, plan.scale, request.strength)
-    if not is_told(network):
-        if settings.softness is not None:
-            raise CTError(f"model {request.model} x{plan.scale} takes no softness; leave --softness out")
-    elif settings.softness is None:
-        # of the whole volume, so that a region of it comes out the same
-        settings = replace(settings, softness=measure_softness(volume.voxels))
+    if settings.softness is not None and not is_told(network):
+        raise CTError(f"model {request.model} x{plan.scale} takes no softness; leave --softness out")
+    # of the whole volume, so that a region of it comes out the same
+    settings = with_measured_softness(settings, network, volume.voxels)
     (first_column, last_column), (first_row, last_row), (first_slice, last_slice) = plan.box
     margin = region_margin(network, settings, volume.row_and_column_mm)
     rows = _with_margin(first_row, last_row, volume.voxels.shape[1], margin, network.size_multiple)
