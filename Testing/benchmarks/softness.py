@@ -1,10 +1,11 @@
-"""What the noise of degraded slices tells of their blur: the texture by degradation, and the softness fitted to it.
+"""What the noise of degraded slices tells of their blur: the softness that the package measures, and how it was fitted.
 
     python Testing/benchmarks/softness.py DATASET [--scale 2] [--every 10]
 
-DATASET has train/ and val/. Fitted is a logistic function of the texture's logarithm, blurred and noisy slices against
-slices that were reduced, or reduced and noisy, of training patients; printed are its middle and steepness, and for each
-split and degradation the 5th, 50th and 95th percentile of the texture and of the softness that the package has.
+DATASET has train/ and val/. Fitted is a logistic function of a slice's noise texture and of its products by twos,
+blurred and noisy slices against slices that were reduced, or reduced and noisy, of training patients; printed are its
+weights, and for each split and degradation the percentiles of the softness that they give slices, and how many
+volumes, by the median of their slices, fall on the wrong side of a half.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ctsgan.data import find_sources, load_slices
 from ctsgan.degradation import Degradation, RandBlur, RandNoise, RandReduce, ScannerDegradation, preset
 from ctsgan.degradation.chain import Chain
-from ctsgan.softness import measure_softness, noise_texture
+from ctsgan.softness import monomials, noise_texture
 
 NOISE_HU = (3.0, 25.0)
 SHARP, SOFT = ("area", "bicubic", "noisy"), ("portable", "blurred")
+RIDGE = 0.002
+"""Of the weights' squares, for inputs of standard deviation 1, beside the mean loss of a slice."""
 
 
 def chains(scale: int) -> dict[str, Chain]:
@@ -36,38 +38,38 @@ def chains(scale: int) -> dict[str, Chain]:
     }
 
 
-def measure(dataset: Path, split: str, chain: Chain, every: int) -> tuple[np.ndarray, np.ndarray]:
-    """Texture and softness of every n-th slice that has enough soft tissue."""
-    textures, softness = [], []
+def textures_by_volume(dataset: Path, split: str, chain: Chain, every: int) -> list[np.ndarray]:
+    """Of every n-th slice that has enough soft tissue: (slices, 5) for each volume that has any."""
+    by_volume = []
     for volume in load_slices(find_sources(dataset, split)):
+        textures = []
         for index in range(0, len(volume["slices"]), every):
             chain.set_random_state(zlib.crc32(f"{volume['name']} {index}".encode()))
             low = chain(volume["slices"][index].float()[None], volume["spacing_mm"]).numpy()
-            texture = noise_texture(low[0])
-            if texture is not None:
-                textures.append(texture)
-                softness.append(measure_softness(low))
-    return np.array(textures), np.array(softness)
+            textures.append(noise_texture(low[0]))
+        textures = [texture for texture in textures if texture is not None]
+        if textures:
+            by_volume.append(np.array(textures))
+    return by_volume
 
 
-def fit(sharp: np.ndarray, soft: np.ndarray) -> tuple[float, float]:
-    """Middle and steepness of the logistic function that tells them apart, both kinds with the same weight."""
-    logarithms = torch.from_numpy(np.log(np.concatenate([sharp, soft])))
-    is_soft = torch.cat([torch.zeros(len(sharp)), torch.ones(len(soft))]).double()
-    line = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([line], max_iter=300)
+def softness(textures: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-monomials(textures) @ weights))
 
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            line[0] * logarithms + line[1], is_soft, pos_weight=torch.tensor(len(sharp) / len(soft))
-        )
-        loss.backward()
-        return loss
 
-    optimizer.step(closure)
-    slope, offset = line.tolist()
-    return float(np.exp(-offset / slope)), slope
+def fit(sharp: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    """Weights of :func:`ctsgan.softness.monomials`, both kinds with the same weight, by Newton's method."""
+    inputs = monomials(np.concatenate([sharp, soft]))
+    is_soft = np.repeat([0.0, 1.0], [len(sharp), len(soft)])
+    share = np.where(is_soft, 0.5 / len(soft), 0.5 / len(sharp))
+    ridge = 2.0 * RIDGE * np.diag(inputs.var(axis=0))
+    weights = np.zeros(inputs.shape[1])
+    for _ in range(50):
+        chance = 1.0 / (1.0 + np.exp(-inputs @ weights))
+        slope = inputs.T @ (share * (chance - is_soft)) + ridge @ weights
+        curvature = (inputs.T * (share * chance * (1.0 - chance))) @ inputs + ridge
+        weights -= np.linalg.solve(curvature + 1e-9 * np.eye(len(weights)), slope)
+    return weights
 
 
 def main() -> None:
@@ -76,20 +78,22 @@ def main() -> None:
     parser.add_argument("--scale", type=int, choices=(1, 2, 4), default=2)
     parser.add_argument("--every", type=int, default=10, help="measure every n-th slice")
     arguments = parser.parse_args()
-    print("| split | degradation | slices | texture 5 %, 50 %, 95 % | softness 5 %, 50 %, 95 % | above 0.5 |")
+    measured = {
+        (split, name): textures_by_volume(arguments.dataset, split, chain, arguments.every)
+        for split in ("train", "val")
+        for name, chain in chains(arguments.scale).items()
+    }
+    sharp, soft = (np.concatenate([x for name in names for x in measured["train", name]]) for names in (SHARP, SOFT))
+    weights = fit(sharp, soft).round(3)
+    print("| split | degradation | slices | softness 5 %, 25 %, 50 %, 75 %, 95 % | volumes | on the wrong side |")
     print("|---|---|---|---|---|---|")
-    trained = {}
-    for split in ("train", "val"):
-        for name, chain in chains(arguments.scale).items():
-            textures, softness = measure(arguments.dataset, split, chain, arguments.every)
-            if split == "train":
-                trained[name] = textures
-            cells = (", ".join(f"{value:.2f}" for value in np.percentile(x, [5, 50, 95])) for x in (textures, softness))
-            print(
-                f"| {split} | {name} | {len(textures)} | {' | '.join(cells)} | {(softness > 0.5).sum()} |", flush=True
-            )
-    sharp, soft = (np.concatenate([trained[name] for name in names]) for names in (SHARP, SOFT))
-    print("middle {:.2f}, steepness {:.1f}".format(*fit(sharp, soft)))
+    for (split, name), by_volume in measured.items():
+        values = [softness(textures, weights) for textures in by_volume]
+        percentiles = np.percentile(np.concatenate(values), [5, 25, 50, 75, 95])
+        wrong = sum((np.median(of_slices) > 0.5) == (name not in SOFT) for of_slices in values)
+        cells = (split, name, sum(map(len, values)), ", ".join(f"{x:.2f}" for x in percentiles), len(values), wrong)
+        print(f"| {' | '.join(map(str, cells))} |")
+    print("weights", ", ".join(f"{weight:.3f}" for weight in weights))
 
 
 if __name__ == "__main__":

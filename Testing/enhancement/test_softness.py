@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from ctsgan import models
 from ctsgan.degradation import preset
@@ -10,7 +11,7 @@ from ctsgan.degradation.operators import correlated_noise
 from ctsgan.enhancement import Settings, enhance_slices
 from ctsgan.errors import CTError
 from ctsgan.networks import LightGenerator
-from ctsgan.softness import UNKNOWN, measure_softness, noise_texture
+from ctsgan.softness import UNKNOWN, WEIGHTS, measure_softness, monomials, noise_texture
 from ctsgan.workflow import Request, enhance_volume
 
 
@@ -23,35 +24,46 @@ def correlation(taps, apart):
     return np.correlate(taps, taps, "full")[len(taps) - 1 :][apart : apart + 1].sum() / np.dot(taps, taps)
 
 
+def size_of_normal(standard_deviation):
+    """The mean of absolute values that lie within three medians."""
+    end = 3 * norm.ppf(0.75)
+    return standard_deviation * 2 * (norm.pdf(0) - norm.pdf(end)) / (2 * norm.cdf(end) - 1)
+
+
 @pytest.mark.parametrize("taps", [(1.0,), (1.0, 1.0, 1.0), (1.0, 2.0, 1.0)])
-@pytest.mark.parametrize("std_hu", [4.0, 25.0])
+@pytest.mark.parametrize("std_hu", [12.0, 25.0])
 def test_texture_is_that_of_the_autocorrelation(taps, std_hu):
-    """Of separable noise with correlation r: (1 - r(2)) / (1 - r(1)); 2.5 for (1, 2, 1)."""
-    expected = (1 - correlation(taps, 2)) / (1 - correlation(taps, 1))
-    assert noise_texture(np.rint(40 + noise(taps, std_hu))) == pytest.approx(expected, rel=0.05)
+    """Of separable noise with correlation r differences have variance 2 (1 - r), mixed ones 4 (1 - r)^2."""
+    one, two, three = (1 - correlation(taps, apart) for apart in (1, 2, 3))
+    first = size_of_normal(std_hu * np.sqrt(2 * one))
+    expected = [np.sqrt(two / one), np.sqrt(three / two), np.sqrt(2 * one), two / one, first / 10]
+    np.testing.assert_allclose(noise_texture(np.rint(40 + noise(taps, std_hu))), np.log(expected), atol=0.05)
 
 
 def test_edges_and_ramps_are_not_taken_for_noise():
     image = 40 + noise((1.0, 2.0, 1.0))
     rows, columns = np.indices(image.shape)
     with_edges = image + rows / 8 - 60 * (columns > 100) - 60 * (np.hypot(rows - 60, columns - 60) < 30)
-    assert noise_texture(with_edges) == pytest.approx(noise_texture(image), rel=0.05)
+    np.testing.assert_allclose(noise_texture(with_edges), noise_texture(image), atol=0.05)
 
 
 @pytest.mark.parametrize("hu", [-1000.0, -800.0, 900.0])
 def test_without_soft_tissue_it_is_not_known(hu):
     assert noise_texture(hu + noise((1.0,))) is None
-    assert measure_softness((hu + noise((1.0,)))[None]) == UNKNOWN
+    assert measure_softness((hu + noise((1.0,)))[None], 2) == UNKNOWN
 
 
 def test_an_image_without_noise_tells_nothing():
-    assert measure_softness(np.full((2, 64, 64), 40, np.int16)) == UNKNOWN
+    assert measure_softness(np.full((2, 64, 64), 40, np.int16), 2) == UNKNOWN
+    checks = np.indices((64, 64)).sum(axis=0) % 2 * 20
+    assert measure_softness(checks[None], 2) == UNKNOWN
 
 
-def test_a_pattern_that_repeats_after_two_pixels_is_as_sharp_as_can_be():
-    checks = np.indices((64, 64)).sum(axis=0) % 2 * 20.0
-    assert noise_texture(checks) == 0.0
-    assert measure_softness(checks[None]) == pytest.approx(0.0, abs=1e-9)
+@pytest.mark.parametrize("scale", WEIGHTS)
+def test_monomials_are_those_that_the_weights_are_for(scale):
+    texture = np.arange(1.0, 6.0)
+    assert monomials(texture).tolist()[:8] == [1, 1, 2, 3, 4, 5, 1, 2]
+    assert monomials(np.stack([texture, -texture])).shape == (2, len(WEIGHTS[scale]))
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -59,7 +71,7 @@ def test_a_blurred_abdomen_is_told_from_one_that_was_only_reduced(clinical_volum
     def softness(name):
         chain = preset(name, factor).set_random_state(0)
         slices = [torch.from_numpy(image.astype(np.float32))[None] for image in clinical_volume.voxels[4:7]]
-        return measure_softness(torch.cat([chain(image, (0.98, 0.98)) for image in slices]).numpy())
+        return measure_softness(torch.cat([chain(image, (0.98, 0.98)) for image in slices]).numpy(), factor)
 
     assert softness("portable") > 0.75
     assert softness("area") < 0.25
@@ -79,7 +91,7 @@ def test_a_told_network_is_told_what_was_measured_or_asked_for(told, abdomen):
     spacing = (1.0, 1.0)
     measured = enhance_slices(abdomen, spacing, told)
     np.testing.assert_array_equal(
-        measured, enhance_slices(abdomen, spacing, told, Settings(softness=measure_softness(abdomen)))
+        measured, enhance_slices(abdomen, spacing, told, Settings(softness=measure_softness(abdomen, 2)))
     )
     soft, sharp = (enhance_slices(abdomen, spacing, told, Settings(softness=value)) for value in (1.0, 0.0))
     assert np.abs(soft.astype(int) - sharp).max() > 5

@@ -119,9 +119,9 @@ def is_told(network: torch.nn.Module) -> bool:
 
 
 def with_measured_softness(settings: Settings, network: torch.nn.Module, voxels: np.ndarray) -> Settings:
-    """The settings with the softness of a volume (slices, rows, columns), where the network is told and nobody said it."""
+    """The settings, with the softness of voxels (slices, rows, columns) where a network is told and nobody said it."""
     if settings.softness is None and is_told(network):
-        return replace(settings, softness=measure_softness(voxels))
+        return replace(settings, softness=measure_softness(voxels, network.scale))
     return settings
 
 

@@ -13,13 +13,11 @@ from ..degradation.chain import Chain, random_state
 from ..errors import CTError
 from ..filters import footprint_mean, gaussian_blur
 from ..intensity import to_network_range
-from ..softness import with_softness
+from ..softness import measure_softness, with_softness
 from .lesions import RandLesions
 
-WRONG_PROB = 0.1
-"""How often a network is told any softness instead of the one that was drawn."""
-UNSURE = 0.4
-"""How far from it at most else."""
+MEASURED = 384
+"""Pixels, along each axis, of the middle of a sharp slice that is degraded to measure its softness."""
 
 
 class PatchBatches(IterableDataset):
@@ -49,8 +47,8 @@ class PatchBatches(IterableDataset):
         softer_prob: how often the sharp patch is smoothed by a Gaussian of 0.5 to 2 of its pixels, unless the
             degradation says it.
         lesions: what is put into sharp patches; ``None`` for nothing.
-        tell: give the softness of each patch too, as a network that is told gets it: roughly, and now and then wrongly,
-            as it is measured.
+        tell: give the softness of each patch too, as a network that is told gets it: measured, once for each slice and
+            chain of operations, in the middle of the whole slice degraded by a draw of its own.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
 
@@ -91,6 +89,7 @@ class PatchBatches(IterableDataset):
         self.tell = tell
         self.rank, self.world_size = rank, world_size
         self.next_batch = 0
+        self.measured: dict[tuple[Chain, int, int, int, int], float] = {}
         self.size = degradation.factor * (patch_size + 2 * degradation.margin)
         for volume in volumes:
             rows, columns = volume["slices"].shape[1:]
@@ -99,6 +98,8 @@ class PatchBatches(IterableDataset):
                     f"the slices of {volume['name']} have {rows} x {columns} pixels, and a patch takes {self.size}; "
                     "leave the volume out or set a smaller patch_size"
                 )
+        # stored streaks are as large as their own slices
+        self.middle = min(MEASURED, *(min(volume["slices"].shape[1:]) for volume in volumes))
         self.volumes = self._near(volumes)
         chances = np.sqrt([len(volume["slices"]) for volume in volumes])
         self.chances = chances / chances.sum()
@@ -110,9 +111,14 @@ class PatchBatches(IterableDataset):
                 return [{**volume, "slices": volume["slices"].to(self.device)} for volume in volumes]
         return volumes
 
-    def _sharp_patch(self, random: np.random.RandomState) -> tuple[torch.Tensor, tuple[float, float]]:
-        volume = self.volumes[random.choice(len(self.volumes), p=self.chances)]
-        image = volume["slices"][random.randint(len(volume["slices"]))]
+    def _sharp_patch(
+        self, random: np.random.RandomState
+    ) -> tuple[torch.Tensor, tuple[float, float], tuple[int, int, int, int]]:
+        """The patch, the distances of its pixels, and what :meth:`_softness` asks for."""
+        number = random.choice(len(self.volumes), p=self.chances)
+        volume = self.volumes[number]
+        index = random.randint(len(volume["slices"]))
+        image = volume["slices"][index]
         coarser = 2 if random.random_sample() < self.coarser_prob and 2 * self.size <= min(image.shape) else 1
         spacing_mm = tuple(coarser * mm for mm in volume["spacing_mm"])
         size = coarser * self.size
@@ -123,15 +129,43 @@ class PatchBatches(IterableDataset):
                 break
         patch = footprint_mean(patch.to(self.device).float()[None], coarser)
         softer_prob = self.degradation.softer_prob
+        smoothed = 0.0
         if random.random_sample() < (self.softer_prob if softer_prob is None else softer_prob):
-            patch = gaussian_blur(patch, random.uniform(0.5, 2.0) * float(np.mean(spacing_mm)), spacing_mm)
+            smoothed = random.uniform(0.5, 2.0)
+            patch = gaussian_blur(patch, smoothed * float(np.mean(spacing_mm)), spacing_mm)
         if self.lesions is not None:
             patch = self.lesions.set_random_state(state=random)(patch, spacing_mm)
         patch = patch.round()
         if random.randint(2):
             patch, spacing_mm = patch.transpose(1, 2), spacing_mm[::-1]
         flips = [axis for axis in (1, 2) if random.randint(2)]
-        return (patch.flip(flips) if flips else patch), spacing_mm
+        patch = patch.flip(flips) if flips else patch
+        return patch, spacing_mm, (int(number), index, coarser, round(2.0 * smoothed))
+
+    def _softness(self, random: np.random.RandomState, number: int, index: int, coarser: int, smoothed: int) -> float:
+        """As it would be measured of slice ``index`` of volume ``number``, with pixels ``coarser`` times as wide.
+
+        Args:
+            random: of the patch.
+            smoothed: by how many halves of a pixel the slice was smoothed first.
+        """
+        chain = self.degradation.drawn
+        if not chain.noise_tells:
+            return random.random_sample()
+        key = (chain, number, index, coarser, smoothed)
+        if key not in self.measured:
+            volume = self.volumes[number]
+            image, unit = volume["slices"][index], coarser * chain.factor
+            size = unit * (self.middle // unit)
+            row, column = ((extent - size) // 2 for extent in image.shape)
+            middle = image[row : row + size, column : column + size]
+            sharp = footprint_mean(middle.to(self.device).float()[None], coarser)
+            spacing_mm = tuple(coarser * mm for mm in volume["spacing_mm"])
+            if smoothed:
+                sharp = gaussian_blur(sharp, 0.5 * smoothed * float(np.mean(spacing_mm)), spacing_mm)
+            chain.set_random_state(state=random_state(self.seed, number, index))
+            self.measured[key] = measure_softness(chain(sharp, spacing_mm).cpu().numpy(), chain.factor)
+        return self.measured[key]
 
     def batch(self, number: int) -> dict[str, torch.Tensor]:
         """This process's part of the batch with that number."""
@@ -144,21 +178,15 @@ class PatchBatches(IterableDataset):
             random = random_state(self.seed, number, index)
             self.degradation.set_random_state(state=random)
             self.degradation.randomize()
-            sharp, spacing_mm = self._sharp_patch(random)
+            sharp, spacing_mm, measured = self._sharp_patch(random)
             images.append(self.degradation(sharp, spacing_mm, randomize=False)[:, inner, inner])
             labels.append(sharp[:, outer, outer])
             if self.tell:
-                softness.append(self._measured(self.degradation.softness, random))
+                softness.append(self._softness(random, *measured))
         image = to_network_range(torch.stack(images))
         if self.tell:
             image = with_softness(image, image.new_tensor(softness))
         return {"image": image, "label": to_network_range(torch.stack(labels))}
-
-    @staticmethod
-    def _measured(softness: float | None, random: np.random.RandomState) -> float:
-        if softness is None or random.random_sample() < WRONG_PROB:
-            return random.random_sample()
-        return abs(softness - UNSURE * random.random_sample() ** 2)
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         while True:

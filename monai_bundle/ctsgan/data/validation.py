@@ -43,6 +43,8 @@ def validation_pairs(
             low = degradation(sharp, volume["spacing_mm"])
             image = to_network_range(low)
             if tell:
-                image = with_softness(image[None], image.new_tensor([measure_softness(low.numpy())]))[0]
+                image = with_softness(
+                    image[None], image.new_tensor([measure_softness(low.numpy(), degradation.factor)])
+                )[0]
             pairs.append({"image": image, "label": to_network_range(sharp)})
     return pairs

@@ -34,12 +34,16 @@ class Chain(Randomizable):
     softer_prob: float | None = None
     """How often training takes a smooth slice for the sharp one of what was drawn; ``None`` leaves it to training."""
 
-    softness: float | None = None
-    """What the noise of a slice tells of what was drawn (:mod:`ctsgan.softness`): 1 where noise and detail were
-    smoothed, 0 where neither was; ``None`` where it may be anything."""
+    noise_tells = True
+    """Whether the noise of a slice may tell how soft it is (:mod:`ctsgan.softness`)."""
 
     def __init__(self, factor: int) -> None:
         self.factor = factor
+
+    @property
+    def drawn(self) -> Chain:
+        """The chain that was drawn, where there are several; else this one."""
+        return self
 
     def operations(self) -> Sequence[Randomizable]:
         """Those that take part, in the order in which they draw."""

@@ -99,6 +99,7 @@ class HighOrderDegradation(Chain):
     """
 
     margin = 12
+    noise_tells = False
 
     def __init__(
         self,

@@ -33,16 +33,14 @@ class MixedDegradation(Chain):
         self.chains = list(chains)
         self.chances = chances / chances.sum()
         self.margin = max(chain.margin for chain in chains)
-        self.drawn = self.chains[0]
+        self._drawn = self.chains[0]
 
     @property
-    def softness(self) -> float | None:
-        """That of the chain that was drawn."""
-        return self.drawn.softness
+    def drawn(self) -> Chain:
+        return self._drawn
 
     @property
     def softer_prob(self) -> float | None:
-        """That of the chain that was drawn."""
         return self.drawn.softer_prob
 
     def operations(self) -> Sequence[Randomizable]:
@@ -53,7 +51,7 @@ class MixedDegradation(Chain):
             chain.begin_batch(seed, number)
 
     def randomize(self, data: object = None) -> None:
-        self.drawn = self.chains[self.R.choice(len(self.chains), p=self.chances)]
+        self._drawn = self.chains[self.R.choice(len(self.chains), p=self.chances)]
         self.drawn.randomize()
 
     def randomize_slice(self) -> None:

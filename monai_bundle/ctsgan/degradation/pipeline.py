@@ -42,7 +42,6 @@ class Degradation(Chain):
         self.reduce = reduce or RandReduce()
         self.noise = noise
         self.softer_prob = softer_prob
-        self.softness = float(blur is not None)
 
     def operations(self) -> Sequence[Randomizable]:
         return [operation for operation in (self.blur, self.reduce, self.noise) if operation is not None]

@@ -44,7 +44,6 @@ class ScannerDegradation(Chain):
     """
 
     margin = 8
-    softness = 0.0
 
     def __init__(
         self,
