@@ -2,29 +2,41 @@
 
     python Testing/benchmarks/softness.py DATASET [--scale 2] [--every 10]
 
-DATASET has train/ and val/. Fitted is a logistic function of a slice's noise texture and of its products by twos,
-blurred and noisy slices against slices that were reduced, or reduced and noisy, of training patients; printed are its
-weights, and for each split and degradation the percentiles of the softness that they give slices, and how many
-volumes, by the median of their slices, fall on the wrong side of a half.
+DATASET has train/ and val/. Fitted is a logistic function of a slice's noise texture and of its products by twos:
+blurred and noisy slices against slices that were reduced, smooth ones too, or reduced and noisy, of training patients.
+Printed are its weights, and for each split and degradation the percentiles of the softness that they give slices, and
+how many volumes, by the median of their slices, fall on the wrong side of a half.
 """
 
 from __future__ import annotations
 
 import argparse
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ctsgan.data import find_sources, load_slices
 from ctsgan.degradation import Degradation, RandBlur, RandNoise, RandReduce, ScannerDegradation, preset
 from ctsgan.degradation.chain import Chain
+from ctsgan.filters import gaussian_blur
 from ctsgan.softness import monomials, noise_texture
 
 NOISE_HU = (3.0, 25.0)
-SHARP, SOFT = ("area", "bicubic", "noisy"), ("portable", "blurred")
+SHARP, SOFT = ("area", "bicubic", "noisy", "smooth"), ("portable", "blurred")
+SMOOTH_PIXELS = (0.5, 2.0)
 RIDGE = 0.002
 """Of the weights' squares, for inputs of standard deviation 1, beside the mean loss of a slice."""
+
+
+class SmoothSlice(Degradation):
+    """The footprint mean of a slice that was smooth before, as training shows them."""
+
+    def __call__(self, image: torch.Tensor, spacing_mm: Sequence[float], randomize: bool = True) -> torch.Tensor:
+        sigma_mm = self.R.uniform(*SMOOTH_PIXELS) * float(np.mean(spacing_mm))
+        return super().__call__(gaussian_blur(image, sigma_mm, spacing_mm), spacing_mm, randomize)
 
 
 def chains(scale: int) -> dict[str, Chain]:
@@ -33,6 +45,7 @@ def chains(scale: int) -> dict[str, Chain]:
     return {
         **{name: preset(name, scale) for name in ("area", "bicubic", "portable")},
         "blurred": Degradation(scale, RandBlur((0.4, 0.8)), reduce, RandNoise(NOISE_HU, [(1.0, 2.0, 1.0)])),
+        "smooth": SmoothSlice(scale),
         "noisy": Degradation(scale, None, reduce, RandNoise(NOISE_HU, [(1.0,)])),
         "scanner": ScannerDegradation(scale),
     }

@@ -1,5 +1,6 @@
 """``ctsgan enhance`` as its users type it."""
 
+import re
 import shutil
 
 import nibabel as nib
@@ -11,6 +12,7 @@ from ctsgan.cli import FORMATS, main
 from ctsgan.geometry import upscaled_affine, voxel_spacing
 from ctsgan.io.files import SUFFIXES, read_volume, write_volume
 from ctsgan.models import scales
+from ctsgan.softness import measure_softness
 
 
 def leftovers(folder):
@@ -119,6 +121,19 @@ def test_a_region_alone_is_the_same_as_in_the_whole(small_file, tmp_path):
     expected = whole.slicer[20:60, 40:, 1:2]
     assert np.abs(np.asarray(part.dataobj).astype(int) - np.asarray(expected.dataobj)).max() <= 1
     np.testing.assert_allclose(part.affine, expected.affine, atol=1e-4)
+
+
+def test_the_header_says_how_soft_the_kernel_was(small_file, small_volume, tmp_path):
+    def said(*options):
+        output = tmp_path / "fine.mha"
+        assert main(["enhance", str(small_file), str(output), "--overwrite", *options]) == 0
+        return re.search(r" softness (\d\.\d\d)", output.read_bytes()[:2000].decode("ascii", "replace"))
+
+    # the whole volume's, whatever is computed
+    measured = f"{measure_softness(small_volume.voxels, 2):.2f}"
+    assert said()[1] == said("--roi", "10:30,20:,1:2")[1] == measured
+    assert said("--softness", "0.7")[1] == "0.70"
+    assert said("--scale", "1") is None
 
 
 def test_a_sagittally_stored_volume_stays_so(small_volume, tmp_path):

@@ -47,6 +47,13 @@ def test_edges_and_ramps_are_not_taken_for_noise():
     np.testing.assert_allclose(noise_texture(with_edges), noise_texture(image), atol=0.05)
 
 
+@pytest.mark.parametrize("padding", [-1024, 0, 40])
+def test_padding_is_not_taken_for_tissue_without_noise(padding):
+    image = np.rint(40 + noise((1.0, 2.0, 1.0), std_hu=25.0))
+    padded = np.pad(image, ((200, 100), (0, 300)), constant_values=padding)
+    np.testing.assert_allclose(noise_texture(padded), noise_texture(image), atol=0.02)
+
+
 @pytest.mark.parametrize("hu", [-1000.0, -800.0, 900.0])
 def test_without_soft_tissue_it_is_not_known(hu):
     assert noise_texture(hu + noise((1.0,))) is None

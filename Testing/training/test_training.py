@@ -149,20 +149,30 @@ def test_a_told_generator_is_trained_published_and_told(dataset, train, tmp_path
     )
     folder = tmp_path / "models"
     shutil.copytree(models.models_folder(), folder)
+    catalogue = (folder / "models.json").read_text()
+    content = json.loads(catalogue)
+    del content["models"]["light"]["scales"]["2"]["arguments"]
+    (folder / "models.json").write_text(json.dumps(content))
     with pytest.raises(CTError, match=r'does not fit light x2 .* such as \{"told": true\}'):
         publish_weights(tmp_path / "run" / "checkpoint.pt", "light", 2, "low", folder=folder)
-    content = json.loads((folder / "models.json").read_text())
-    content["models"]["light"]["scales"]["2"]["arguments"] = {"told": True}
-    (folder / "models.json").write_text(json.dumps(content))
+    (folder / "models.json").write_text(catalogue)
     publish_weights(tmp_path / "run" / "checkpoint.pt", "light", 2, "low", folder=folder)
-    assert models.arguments("light", 2, folder) == {"told": True}
-    assert models.arguments("light", 4, folder) == {}
+    # who has the weights of another has the arguments that go with them
+    assert models.arguments("full", 2, folder) == {"turns": 8, "told": True}
+    assert models.arguments("full", 1, folder) == {"turns": 8}
     network = load_generator("light", 2, folder=folder)
     image = torch.rand(1, 1, 20, 20)
     with torch.no_grad():
         outputs = [network(with_softness(image, torch.tensor([value]))) for value in (0.0, 1.0)]
     assert outputs[0].shape == (1, 1, 40, 40)
     assert not torch.equal(*outputs)
+
+
+def test_a_generator_that_listened_is_not_trained_on_deaf(dataset, train, tmp_path):
+    weights = str(models.models_folder() / "light_x2.pt")
+    with pytest.raises(RuntimeError) as caught:
+        train(dataset, tmp_path / "run", max_epochs=1, scale=2, tell=False, init_from=weights)
+    assert "is told how soft the kernel was; train with --tell True" in str(caught.value.__cause__)
 
 
 def test_the_loss_is_in_hu_and_counts_soft_tissue_more():

@@ -25,15 +25,18 @@ def models_folder() -> Path:
 def catalogue(folder: Path | None = None) -> dict[str, Any]:
     """What the bundle offers of each model: architecture, licence, and for each scale files and quality.
 
-    A model with ``weights_of`` computes something else with the weights of another: it has that one's files at every
-    scale for which :func:`stored_catalogue` names none of its own.
+    A model with ``weights_of`` computes something else with the weights of another: it has that one's files, and the
+    arguments that go with them, at every scale for which :func:`stored_catalogue` names no files of its own.
     """
     content = stored_catalogue(folder)
     for entry in content["models"].values():
         if "weights_of" in entry:
             lender = content["models"][entry["weights_of"]]
             for scale, offer in entry["scales"].items():
-                offer.setdefault("weights", lender["scales"][scale]["weights"])
+                lent = lender["scales"][scale]
+                if "weights" not in offer:
+                    offer["weights"] = lent["weights"]
+                    offer["arguments"] = lent.get("arguments", {}) | offer.get("arguments", {})
     return content
 
 

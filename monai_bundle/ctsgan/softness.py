@@ -27,19 +27,19 @@ SLICES = 16
 # fmt: off
 WEIGHTS: dict[int, tuple[float, ...]] = {
     1: (
-        -6.084, -2.130, 7.372, -2.314, 2.231, 0.791,
-        -0.164, 9.266, -7.192, 2.646, -2.021, -76.487, 8.429, 9.751, 18.302,
-        -7.918, -3.576, -3.129, 2.425, 1.812, 0.725,
+        -6.403, 0.612, 7.065, -1.599, 2.863, 0.753,
+        2.495, 1.192, -0.966, 2.947, 1.189, -30.689, 6.551, 2.398, 10.808,
+        -2.517, -0.266, -3.060, 2.036, 1.354, 0.242,
     ),
     2: (
-        -4.797, 3.142, -16.942, -1.770, 3.337, -0.604,
-        5.736, -12.742, -6.027, 5.238, 2.637, -64.238, -4.708, 0.198, -3.431,
-        12.095, -4.584, -2.863, 3.628, 2.146, -0.566,
+        -5.834, 3.198, -11.151, -2.888, 4.197, -0.043,
+        3.400, -14.501, -3.262, 5.087, 3.157, -49.866, 3.768, -0.079, 1.413,
+        -8.658, -3.465, -5.288, 4.126, 2.132, -0.835,
     ),
     4: (
-        -4.346, 1.207, -10.702, -3.103, 3.643, -1.031,
-        1.501, -9.623, -7.699, 4.312, -1.980, -20.801, -11.789, 2.208, -2.081,
-        8.710, -5.115, -3.449, 3.604, -0.050, 0.326,
+        -3.912, -0.103, -12.782, -2.148, 4.863, -0.626,
+        -1.992, -15.953, -5.041, 4.813, -1.148, -28.269, -4.736, 0.882, 1.969,
+        -5.019, -4.873, -5.335, 5.118, 1.270, -0.063,
     ),
 }
 # fmt: on
@@ -57,6 +57,18 @@ def _differences(image: np.ndarray, tissue: np.ndarray, apart: tuple[int, int]) 
             inside = inside.take(last, axis) & inside.take(first, axis)
             differences = differences.take(last, axis) - differences.take(first, axis)
     return differences[inside]
+
+
+def _plateaus(image: np.ndarray) -> np.ndarray:
+    """Pixels that equal all their neighbours along rows and columns: padding, whose value may be that of tissue."""
+    plateaus = np.ones(image.shape, dtype=bool)
+    for axis in range(2):
+        equal = np.diff(image, axis=axis) == 0
+        for first, last in ((0, 1), (1, 0)):
+            edges = [(0, 0), (0, 0)]
+            edges[axis] = (first, last)
+            plateaus &= np.pad(equal, edges, constant_values=True)
+    return plateaus
 
 
 def _size(differences: np.ndarray) -> np.floating:
@@ -80,10 +92,10 @@ def noise_texture(image: np.ndarray) -> np.ndarray | None:
     Returns:
         the logarithms of the sizes of differences over 2 pixels to 1, over 3 to 2, of mixed differences to differences
         over 1 pixel, of mixed differences over 2 pixels to 1, and of differences over 1 pixel to 10 HU; ``None``
-        without noise, or with fewer than :data:`FEWEST` places all of whose pixels are soft tissue.
+        without noise, or with fewer than :data:`FEWEST` places all of whose pixels are soft tissue and no padding.
     """
     image = image.astype(np.float32)
-    tissue = (image > TISSUE_HU[0]) & (image < TISSUE_HU[1])
+    tissue = (image > TISSUE_HU[0]) & (image < TISSUE_HU[1]) & ~_plateaus(image)
     straight = [
         np.concatenate([_differences(image, tissue, (d, 0)), _differences(image, tissue, (0, d))]) for d in (1, 2, 3)
     ]

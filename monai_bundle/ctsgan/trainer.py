@@ -280,6 +280,10 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         state = torch.load(init_from, map_location="cpu", weights_only=True)
         state = state.get("averaged", state)
         own = network.state_dict()
+        entrance = state.get("entrance.weight")
+        told_channels = getattr(network, "size_multiple", 0) ** 2 + 1
+        if entrance is not None and entrance.shape[1] == told_channels and not getattr(network, "told", True):
+            raise CTError(f"the generator of {init_from} is told how soft the kernel was; train with --tell True")
         if isinstance(network, LightGenerator) and misfit(state, network) is None:
             taken = grow(state, network)
         else:

@@ -17,6 +17,7 @@ from .geometry import cropped_affine
 from .io.files import check_storable, read_volume, write_volume
 from .io.output import partial_output, require_space
 from .plan import FileRequest, Plan, Request, make_plan, memory_bytes, output_bytes, output_dtype
+from .softness import measure_softness
 from .volume import Volume
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -191,10 +192,19 @@ def enhance_file(source: Path, target: Path, request: Request, progress: Progres
     """
 
     def prepare(volume: Volume) -> tuple[tuple[int, int, int], str]:
+        nonlocal request
         plan = make_plan(volume.voxels.shape, volume.affine, request)
+        request = told(request, volume, plan)
         return plan.shape, describe(request, plan)
 
     return process_file(source, target, request, prepare, lambda volume: enhance_volume(volume, request, progress))
+
+
+def told(request: Request, volume: Volume, plan: Plan) -> Request:
+    """The request with the volume's softness, where its model is told one and nobody said it."""
+    if request.softness is None and models.arguments(request.model, plan.scale).get("told", False):
+        return replace(request, softness=measure_softness(volume.voxels, plan.scale))
+    return request
 
 
 def describe(request: Request, plan: Plan) -> str:
@@ -204,7 +214,8 @@ def describe(request: Request, plan: Plan) -> str:
     fidelity = f"fidelity {request.fidelity_mm:g} mm" if request.fidelity_mm else "fidelity off"
     files = models.weight_files(request.model, plan.scale, models.strength_value(request.strength))
     weights = "+".join(file["sha256"][:12] for file in files)
-    settings = f"strength {request.strength} {fidelity} weights {weights}"
+    softness = f" softness {request.softness:.2f}" if request.softness is not None else ""
+    settings = f"strength {request.strength} {fidelity}{softness} weights {weights}"
     return f"ctsgan {__version__} model {request.model} x{plan.scale} {settings}"
 
 

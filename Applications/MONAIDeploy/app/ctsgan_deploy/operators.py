@@ -16,7 +16,7 @@ from ctsgan.io.files import check_storable, read_volume, write_volume
 from ctsgan.io.output import require_space
 from ctsgan.io.series import SeriesOptions
 from ctsgan.progress import LogProgress
-from ctsgan.workflow import Request, describe, enhance_volume, make_plan
+from ctsgan.workflow import Request, describe, enhance_volume, make_plan, told
 
 
 class SeriesLoaderOperator(Operator):
@@ -67,10 +67,11 @@ class EnhanceOperator(Operator):
     def compute(self, op_input: InputContext, op_output: OutputContext, context: ExecutionContext) -> None:
         volume = op_input.receive("volume")
         plan = make_plan(volume.voxels.shape, volume.affine, self.request)
+        request = told(self.request, volume, plan)
         with LogProgress("enhance", "slice") as progress:
-            result = enhance_volume(volume, self.request, progress)
+            result = enhance_volume(volume, request, progress)
         op_output.emit(result, "volume")
-        op_output.emit(describe(self.request, plan), "description")
+        op_output.emit(describe(request, plan), "description")
 
 
 class SeriesWriterOperator(Operator):
