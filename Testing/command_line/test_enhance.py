@@ -127,12 +127,13 @@ def test_the_header_says_how_soft_the_kernel_was(small_file, small_volume, tmp_p
     def said(*options):
         output = tmp_path / "fine.mha"
         assert main(["enhance", str(small_file), str(output), "--overwrite", *options]) == 0
-        return re.search(r" softness (\d\.\d\d)", output.read_bytes()[:2000].decode("ascii", "replace"))
+        return re.search(r" softness (-?\d\.\d\d)", output.read_bytes()[:2000].decode("ascii", "replace"))
 
     # the whole volume's, whatever is computed
     measured = f"{measure_softness(small_volume.voxels, 2):.2f}"
     assert said()[1] == said("--roi", "10:30,20:,1:2")[1] == measured
     assert said("--softness", "0.7")[1] == "0.70"
+    assert said("--softness", "-0.3")[1] == "-0.30"
     assert said("--scale", "1") is None
 
 

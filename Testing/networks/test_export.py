@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.export import Dim
 
-from ctsgan.networks import fold
+from ctsgan.networks import LightGenerator, fold
+from ctsgan.softness import with_softness
 
 SIZES = ((2, 1, 24, 20), (1, 1, 12, 32))
 """The first is shown to the exporter, the second is not."""
@@ -50,7 +51,29 @@ def test_torchscript_by_scripting_keeps_scale_size_and_reach_too(network, images
         assert getattr(loaded, name) == getattr(network, name)
 
 
+@pytest.fixture
+def experts(trained_light) -> LightGenerator:
+    return trained_light(2, features=8, blocks=1, told=True, experts=True).eval()
+
+
+def test_experts_by_scripting_are_still_chosen_by_the_softness(experts, images):
+    loaded = load_again(torch.jit.script(experts))
+    with torch.no_grad():
+        for softness in ([0.0, 1.0], [1.0, 1.0], [-1.0, 0.5]):
+            image = with_softness(images[0], torch.tensor(softness))
+            torch.testing.assert_close(loaded(image), experts(image), rtol=0, atol=1e-6)
+        torch.testing.assert_close(loaded(images[1]), experts(images[1]), rtol=0, atol=1e-6)
+
+
 def test_onnx(network, images, tmp_path):
+    check_onnx(network, images, tmp_path)
+
+
+def test_experts_as_onnx_are_the_first_one(experts, images, tmp_path):
+    check_onnx(experts, images, tmp_path)
+
+
+def check_onnx(network, images, tmp_path):
     multiple = network.size_multiple
     rows, columns = multiple * Dim("rows", max=1024), multiple * Dim("columns", max=1024)
     torch.onnx.export(

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from ctsgan.softness import with_softness
 
 
 def test_output_is_the_input_upscaled_with_one_channel(trained, scale, image):
@@ -109,6 +110,31 @@ def test_a_folded_generator_still_says_scale_size_and_reach(trained):
     folded = fold(trained)
     for name in ("scale", "size_multiple", "reach"):
         assert getattr(folded, name) == getattr(trained, name)
+
+
+@pytest.mark.parametrize("turns", [1, 8])
+def test_each_slice_has_the_expert_for_its_kernel(scale, turns, trained_light):
+    network = trained_light(scale, features=8, blocks=1, told=True, experts=True, turns=turns)
+    single = LightGenerator(scale, features=8, blocks=1, told=True, turns=turns)
+    images = torch.rand(5, 1, 24, 20, generator=torch.Generator().manual_seed(1))
+    told = with_softness(images, torch.tensor([1.0, -0.8, 0.51, 0.5, 0.9]))
+    with torch.no_grad():
+        results = network(told)
+        for image, result, soft in zip(told, results, [True, False, True, False, True], strict=True):
+            prefix = "soft." if soft else ""
+            weights = network.state_dict()
+            single.load_state_dict({name: weights[prefix + name] for name in single.state_dict()})
+            torch.testing.assert_close(single(image[None])[0], result)
+            # alone as in company
+            torch.testing.assert_close(network(image[None])[0], result)
+        # as an exported network is run
+        single.load_state_dict({name: weights[name] for name in single.state_dict()})
+        torch.testing.assert_close(network(images), single(images))
+
+
+def test_experts_need_to_be_told():
+    with pytest.raises(ValueError, match="must be told"):
+        LightGenerator(2, experts=True)
 
 
 @pytest.mark.parametrize("turns", [2, 4, 8])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ctsgan.networks import LightGenerator, grow
+from ctsgan.softness import with_softness
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,21 @@ def test_one_that_is_told_a_softness_begins_as_one_that_does_not_listen(scale, i
     with torch.no_grad():
         torch.testing.assert_close(told(image), small(image), rtol=0, atol=1e-5)
         torch.testing.assert_close(told(torch.cat([image, torch.rand_like(image)], dim=1)), small(image))
+
+
+def test_experts_begin_as_the_one_that_there_was(scale, image, trained_light):
+    one = trained_light(scale, features=8, blocks=2, told=True)
+    two = LightGenerator(scale, features=8, blocks=2, told=True, experts=True)
+    two.load_state_dict(grow(one.state_dict(), two))
+    told = with_softness(image, torch.tensor([0.0, 1.0]))
+    with torch.no_grad():
+        torch.testing.assert_close(two(told), one(told))
+        # later they go their own ways
+        two.soft.exit.bias += 0.1
+        assert not torch.allclose(two(told)[1], one(told)[1])
+        again = LightGenerator(scale, features=12, blocks=3, told=True, experts=True)
+        again.load_state_dict(grow(two.state_dict(), again))
+        torch.testing.assert_close(again(told), two(told), rtol=0, atol=1e-5)
 
 
 def test_every_weight_but_those_behind_a_closed_door_learns_at_once(image, trained_light):

@@ -6,16 +6,18 @@ import shutil
 
 import pytest
 import torch
+from monai.inferers import SimpleInferer
 
 from ctsgan import models
 from ctsgan.errors import CTError
 from ctsgan.intensity import HU_STEPS
 from ctsgan.losses import WindowedL1Loss
 from ctsgan.models import load_generator
-from ctsgan.networks import CTsGANGenerator
+from ctsgan.networks import CTsGANGenerator, LightGenerator
 from ctsgan.publish import main as publish
 from ctsgan.publish import publish as publish_weights
 from ctsgan.softness import with_softness
+from ctsgan.trainer import Taught
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +57,8 @@ def test_another_scale_starts_from_the_body(first_run, dataset, train, tmp_path,
     (checkpoint,) = first_run[0].glob("checkpoint.pt")
     train(dataset, tmp_path / "x2", scale=2, max_epochs=1, init_from=str(checkpoint))
     taken, total = capsys.readouterr().out.split(" tensors taken from")[0].splitlines()[-1].split(" of ")
-    # all but the kernel of the entrance, which sees another number of input pixels, and the exit
-    assert int(total) - int(taken) == 3
+    # all of both experts but the kernel of the entrance, which sees another number of input pixels, and the exit
+    assert int(total) - int(taken) == 2 * 3
 
 
 def test_shipped_weights_can_be_trained_further(dataset, train, tmp_path, capsys):
@@ -158,7 +160,7 @@ def test_a_told_generator_is_trained_published_and_told(dataset, train, tmp_path
     (folder / "models.json").write_text(catalogue)
     publish_weights(tmp_path / "run" / "checkpoint.pt", "light", 2, "low", folder=folder)
     # who has the weights of another has the arguments that go with them
-    assert models.arguments("full", 2, folder) == {"turns": 8, "told": True}
+    assert models.arguments("full", 2, folder) == {"turns": 8, "told": True, "experts": True}
     assert models.arguments("full", 1, folder) == {"turns": 8}
     network = load_generator("light", 2, folder=folder)
     image = torch.rand(1, 1, 20, 20)
@@ -173,6 +175,58 @@ def test_a_generator_that_listened_is_not_trained_on_deaf(dataset, train, tmp_pa
     with pytest.raises(RuntimeError) as caught:
         train(dataset, tmp_path / "run", max_epochs=1, scale=2, tell=False, init_from=weights)
     assert "is told how soft the kernel was; train with --tell True" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_taught_network_learns_from_the_mean_over_turns(share):
+    torch.manual_seed(0)
+    once, turning = (LightGenerator(2, features=8, blocks=1, turns=turns) for turns in (1, 8))
+    torch.nn.init.normal_(once.exit.weight, std=0.1)
+    turning.load_state_dict(once.state_dict())
+    batch = {"image": torch.rand(2, 1, 8, 12), "label": torch.rand(2, 1, 16, 24)}
+    taught = Taught(once, SimpleInferer(), share=share)
+    image, target = taught(batch, torch.device("cpu"))
+    assert image is batch["image"]
+    with torch.no_grad():
+        expected = share * turning(image) + (1 - share) * batch["label"]
+        assert not torch.allclose(turning(image), once(image), atol=1e-3)
+    torch.testing.assert_close(target, expected)
+
+
+def test_a_run_is_taught_by_what_it_starts_from(first_run, dataset, train, tmp_path):
+    """Where nothing but its own answer is asked of it, averaged over no turns, a network has nothing to learn."""
+    (checkpoint,) = first_run[0].glob("checkpoint.pt")
+    settings = {"max_epochs": 1, "init_from": str(checkpoint), "mixed_precision": False}
+    configs = ("train_psnr.json", "train_taught.json")
+    train(dataset, tmp_path / "own", configs, taught_share=1.0, taught_turns=1, **settings)
+    before, after = (
+        torch.load(folder / "checkpoint.pt", weights_only=True)["averaged"]
+        for folder in (first_run[0], tmp_path / "own")
+    )
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=1e-4)
+    train(dataset, tmp_path / "truth", configs, taught_share=0.0, **settings)
+    after = torch.load(tmp_path / "truth" / "checkpoint.pt", weights_only=True)["network"]
+    assert any((after[name] - value).abs().max() > 1e-4 for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem"),
+    [
+        ("", "there is no weight file '' to be taught by; name one with --init_from"),
+        (
+            str(models.models_folder() / "light_x1.pt"),
+            "light_x1.pt is of another architecture than what it is to teach",
+        ),
+    ],
+)
+def test_what_cannot_teach_is_named(weights, problem, dataset, train, tmp_path):
+    with pytest.raises(RuntimeError) as caught:
+        train(dataset, tmp_path, ("train_psnr.json", "train_taught.json"), max_epochs=1, init_from=weights)
+    cause = caught.value
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    assert problem in str(cause)
 
 
 def test_the_loss_is_in_hu_and_counts_soft_tissue_more():

@@ -44,11 +44,11 @@ def _fidelity(text: str) -> float | None:
     return width
 
 
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0.0 <= share <= 1.0:
-        raise argparse.ArgumentTypeError("a number from 0 to 1")
-    return share
+def _softness(text: str) -> float:
+    softness = float(text)
+    if not -1.0 <= softness <= 1.0:
+        raise argparse.ArgumentTypeError("a number from -1 to 1")
+    return softness
 
 
 def positive(text: str) -> int:
@@ -108,9 +108,9 @@ def add_enhancing_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--softness",
-        type=_share,
-        metavar="0..1",
-        help="of the kernel, 0 sharp to 1 soft, for models that take it (default: measured)",
+        type=_softness,
+        metavar="-1..1",
+        help="of the kernel, -1 sharpened, 0 as wide as a pixel, 1 soft, for models that take it (default: measured)",
     )
 
 

@@ -118,13 +118,6 @@ def is_told(network: torch.nn.Module) -> bool:
     return getattr(network, "told", False)
 
 
-def with_measured_softness(settings: Settings, network: torch.nn.Module, voxels: np.ndarray) -> Settings:
-    """The settings, with the softness of voxels (slices, rows, columns) where a network is told and nobody said it."""
-    if settings.softness is None and is_told(network):
-        return replace(settings, softness=measure_softness(voxels, network.scale))
-    return settings
-
-
 def enhance_batch(
     hu: torch.Tensor, network: torch.nn.Module, spacing_mm: tuple[float, float], settings: Settings, tile: int | None
 ) -> torch.Tensor:
@@ -218,7 +211,8 @@ def enhance_slices(
     network = network.to(settings.device).eval()
     if settings.device.type == "cpu":
         network = network.to(memory_format=torch.channels_last)
-    settings = with_measured_softness(settings, network, voxels)
+    if settings.softness is None and is_told(network):
+        settings = replace(settings, softness=measure_softness(voxels, network.scale))
     tile = settings.tile or default_tile(network, (rows, columns))
     batch, first = settings.batch, 0
     with torch.inference_mode():

@@ -75,7 +75,7 @@ class Request(FileRequest):
         model: a name of the catalogue.
         strength: low, medium, high or 0 to 1.
         fidelity_mm: width of the low-pass that holds regional means, ``None`` is off.
-        softness: how soft the volume's kernel was, 0 to 1, for models that are told; ``None`` is measured.
+        softness: how soft the volume's kernel was, -1 to 1, for models that are told; ``None`` is measured.
         roi: region to enhance as "i0:i1,j0:j1,k0:k1" voxels of the input (column, row, slice); ``None`` is all.
         tile, batch: see :class:`ctsgan.enhancement.Settings`.
         device: auto, cpu, cuda, cuda:n or mps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, EMAHandler
+from monai.engines.utils import default_prepare_batch
 from monai.inferers import Inferer
 from monai.utils.enums import CommonKeys
 from torch import nn
@@ -19,7 +21,8 @@ from torch import nn
 from .data import PatchBatches
 from .errors import CTError
 from .intensity import from_network_range
-from .networks import LightGenerator, grow, misfit
+from .networks import LightGenerator, grow, misfit, was_told
+from .networks.light import turned, turned_back
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -51,6 +54,57 @@ class AutocastInferer(Inferer):
     def __call__(self, inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **kwargs: Any) -> Any:
         with torch.autocast(self.device_type, torch.bfloat16, enabled=self.enabled):
             return network(inputs, *args, **kwargs)
+
+
+class Taught:
+    """A ``prepare_batch`` of MONAI's trainers: the target is in part what a network itself makes of the input, averaged
+    over the flips and quarter turns of it.
+
+    The sharp image of a noisy scan holds noise that nobody can foresee, and most of each gradient is spent on it. The
+    mean over turns holds none, and is nearer to the truth than a single pass (self-ensemble, Timofte et al., CVPR 2016;
+    learnt by the network itself as in born-again networks, Furlanello et al., ICML 2018).
+
+    Args:
+        network: that teaches, such as :func:`teacher`.
+        inferer: what runs it.
+        turns: how many of the eight are averaged.
+        share: of the target, 0 to 1; the rest is the sharp image.
+    """
+
+    def __init__(self, network: nn.Module, inferer: Inferer, turns: int = 8, share: float = 0.5) -> None:
+        self.network, self.inferer = network, inferer
+        self.turns, self.share = turns, share
+
+    def __call__(
+        self, batchdata: Any, device: torch.device, non_blocking: bool = False, **keywords: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        image, label = default_prepare_batch(batchdata, device, non_blocking, **keywords)
+        with torch.no_grad():
+            answers = [
+                turned_back(self.inferer(turned(image, turn), self.network).float(), turn) for turn in range(self.turns)
+            ]
+        return image, label.lerp(torch.stack(answers).mean(dim=0), self.share)
+
+
+def teacher(network: nn.Module, weights: str | Path) -> nn.Module:
+    """What a network of the same architecture was when it had other weights, for :class:`Taught`.
+
+    Args:
+        network: it is not changed.
+        weights: a run's checkpoint, of which the averaged ones are taken, or a weight file of the bundle.
+
+    Raises:
+        CTError: if there is no such file, or it is of another architecture.
+    """
+    if not Path(weights).is_file():
+        raise CTError(f"there is no weight file {str(weights)!r} to be taught by; name one with --init_from")
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    taught_by = copy.deepcopy(network).eval().requires_grad_(False)
+    try:
+        taught_by.load_state_dict(state.get("averaged", state))
+    except RuntimeError:
+        raise CTError(f"{weights} is of another architecture than what it is to teach") from None
+    return taught_by
 
 
 class AveragedWeights:
@@ -280,9 +334,7 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         state = torch.load(init_from, map_location="cpu", weights_only=True)
         state = state.get("averaged", state)
         own = network.state_dict()
-        entrance = state.get("entrance.weight")
-        told_channels = getattr(network, "size_multiple", 0) ** 2 + 1
-        if entrance is not None and entrance.shape[1] == told_channels and not getattr(network, "told", True):
+        if isinstance(network, LightGenerator) and not network.told and was_told(state, network):
             raise CTError(f"the generator of {init_from} is told how soft the kernel was; train with --tell True")
         if isinstance(network, LightGenerator) and misfit(state, network) is None:
             taken = grow(state, network)
@@ -290,7 +342,7 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
             taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
         if len(taken) < len(own):
             # a new entrance sends a trained exit noise to amplify; from zero, the body survives the first updates
-            taken = {name: value for name, value in taken.items() if not name.startswith("exit.")}
+            taken = {name: value for name, value in taken.items() if "exit" not in name.split(".")}
         if not taken:
             raise CTError(f"no tensor of {init_from} fits the network; give a checkpoint of the same architecture")
         for model in (network, averaged):

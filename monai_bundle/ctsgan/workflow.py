@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from . import models
-from .enhancement import Progress, Settings, enhance_slices, is_told, region_margin, with_measured_softness
+from .enhancement import Progress, Settings, enhance_slices, is_told, region_margin
 from .errors import CTError
 from .geometry import cropped_affine
 from .io.files import check_storable, read_volume, write_volume
@@ -75,10 +75,10 @@ def enhance_volume(volume: Volume, request: Request, progress: Progress | None =
     settings = _settings(request)
     plan = make_plan(volume.voxels.shape, volume.affine, request)
     network = models.load_generator(request.model, plan.scale, request.strength)
-    if settings.softness is not None and not is_told(network):
+    if request.softness is not None and not is_told(network):
         raise CTError(f"model {request.model} x{plan.scale} takes no softness; leave --softness out")
     # of the whole volume, so that a region of it comes out the same
-    settings = with_measured_softness(settings, network, volume.voxels)
+    settings = replace(settings, softness=told(request, volume, plan).softness)
     (first_column, last_column), (first_row, last_row), (first_slice, last_slice) = plan.box
     margin = region_margin(network, settings, volume.row_and_column_mm)
     rows = _with_margin(first_row, last_row, volume.voxels.shape[1], margin, network.size_multiple)

@@ -54,6 +54,7 @@ class PatchBatches(IterableDataset):
 
     Attributes:
         next_batch: number of the batch that comes next.
+        measured: the softness by chain, number of volume and of slice, coarser and halves of a pixel smoothed.
 
     Raises:
         CTError: if slices are smaller than a patch.
@@ -127,12 +128,10 @@ class PatchBatches(IterableDataset):
             patch = image[row : row + size, column : column + size]
             if (patch > -900).float().mean() > 0.2:
                 break
-        patch = footprint_mean(patch.to(self.device).float()[None], coarser)
         softer_prob = self.degradation.softer_prob
-        smoothed = 0.0
-        if random.random_sample() < (self.softer_prob if softer_prob is None else softer_prob):
-            smoothed = random.uniform(0.5, 2.0)
-            patch = gaussian_blur(patch, smoothed * float(np.mean(spacing_mm)), spacing_mm)
+        softer = random.random_sample() < (self.softer_prob if softer_prob is None else softer_prob)
+        smoothed = random.uniform(0.5, 2.0) if softer else 0.0
+        patch = self._made_sharp(patch, spacing_mm, coarser, smoothed)
         if self.lesions is not None:
             patch = self.lesions.set_random_state(state=random)(patch, spacing_mm)
         patch = patch.round()
@@ -141,6 +140,13 @@ class PatchBatches(IterableDataset):
         flips = [axis for axis in (1, 2) if random.randint(2)]
         patch = patch.flip(flips) if flips else patch
         return patch, spacing_mm, (int(number), index, coarser, round(2.0 * smoothed))
+
+    def _made_sharp(
+        self, pixels: torch.Tensor, spacing_mm: tuple[float, float], coarser: int, smoothed: float
+    ) -> torch.Tensor:
+        """Pixels (H, W) of a slice as (1, H / coarser, W / coarser), ``spacing_mm`` apart, smoothed by some of them."""
+        sharp = footprint_mean(pixels.to(self.device).float()[None], coarser)
+        return gaussian_blur(sharp, smoothed * float(np.mean(spacing_mm)), spacing_mm) if smoothed else sharp
 
     def _softness(self, random: np.random.RandomState, number: int, index: int, coarser: int, smoothed: int) -> float:
         """As it would be measured of slice ``index`` of volume ``number``, with pixels ``coarser`` times as wide.
@@ -151,7 +157,7 @@ class PatchBatches(IterableDataset):
         """
         chain = self.degradation.drawn
         if not chain.noise_tells:
-            return random.random_sample()
+            return random.uniform(-1.0, 1.0)
         key = (chain, number, index, coarser, smoothed)
         if key not in self.measured:
             volume = self.volumes[number]
@@ -159,10 +165,8 @@ class PatchBatches(IterableDataset):
             size = unit * (self.middle // unit)
             row, column = ((extent - size) // 2 for extent in image.shape)
             middle = image[row : row + size, column : column + size]
-            sharp = footprint_mean(middle.to(self.device).float()[None], coarser)
             spacing_mm = tuple(coarser * mm for mm in volume["spacing_mm"])
-            if smoothed:
-                sharp = gaussian_blur(sharp, 0.5 * smoothed * float(np.mean(spacing_mm)), spacing_mm)
+            sharp = self._made_sharp(middle, spacing_mm, coarser, 0.5 * smoothed)
             chain.set_random_state(state=random_state(self.seed, number, index))
             self.measured[key] = measure_softness(chain(sharp, spacing_mm).cpu().numpy(), chain.factor)
         return self.measured[key]

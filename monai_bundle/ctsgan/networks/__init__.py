@@ -3,7 +3,7 @@
 from .discriminator import UNetDiscriminator
 from .esrgan import calibrate, from_esrgan
 from .fold import fold
-from .grow import grow, misfit
+from .grow import grow, misfit, was_told
 from .interpolate import interpolate
 from .light import LightGenerator
 from .perceptual import VGGFeatures
@@ -20,4 +20,5 @@ __all__ = [
     "grow",
     "interpolate",
     "misfit",
+    "was_told",
 ]

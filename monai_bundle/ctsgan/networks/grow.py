@@ -9,6 +9,9 @@ import torch
 
 from .light import LightGenerator
 
+SOFT_PREFIX = "soft."
+"""Of the names of the weights for soft kernels, in a generator with experts."""
+
 
 def misfit(small: Mapping[str, torch.Tensor], network: LightGenerator) -> str | None:
     """Why ``network`` cannot :func:`grow` from a generator of these weights; ``None`` if it can."""
@@ -28,13 +31,19 @@ def misfit(small: Mapping[str, torch.Tensor], network: LightGenerator) -> str | 
     return None
 
 
+def was_told(weights: Mapping[str, torch.Tensor], network: LightGenerator) -> bool:
+    """Whether weights of a generator of the same scale as ``network`` take a softness."""
+    entrance = weights.get("entrance.weight")
+    return entrance is not None and entrance.shape[1] == network.size_multiple**2 + 1
+
+
 def grow(small: Mapping[str, torch.Tensor], network: LightGenerator) -> dict[str, torch.Tensor]:
     """Weights with which a generator with more features or blocks computes what a smaller one does.
 
     The idea is Net2Net's (Chen et al., ICLR 2016): what was learnt at the smaller one's price is not learnt again.
     The small one's channels come first and hear nothing of the new ones, which are as they were initialised, and a
     new block adds nothing; training connects them from the first update on. One that is told a softness begins as one
-    that does not listen.
+    that does not listen, one with experts with two that are alike.
 
     Args:
         small: state dictionary of a generator of the same scale.
@@ -50,6 +59,9 @@ def grow(small: Mapping[str, torch.Tensor], network: LightGenerator) -> dict[str
     if reason is not None:
         raise ValueError(reason)
     grown = {name: value.clone() for name, value in network.state_dict().items()}
+    if network.soft is not None and not any(name.startswith(SOFT_PREFIX) for name in small):
+        # both experts begin as the one that was there
+        small = {**small, **{SOFT_PREFIX + name: value for name, value in small.items()}}
     for name, value in small.items():
         channels = len(value)
         if value.dim() > 1:

@@ -13,6 +13,9 @@ UNIT = 256.0 / 4096.0
 WATER = 1024.0 / 4096.0
 """0 HU in the networks' range."""
 
+SOFT = 0.5
+"""Softness above which a generator with experts takes the one for soft kernels."""
+
 BODY_PIXEL = {1: 2, 2: 2, 4: 1}
 """Input pixels to a pixel of the body, along each axis, by scale."""
 FEATURES = {1: 32, 2: 64, 4: 64}
@@ -71,6 +74,9 @@ class LightGenerator(nn.Module):
         told: whether the body also gets, as one more channel, how soft the kernel was that the slice was reconstructed
             with (:mod:`ctsgan.softness`). A slice of smooth anatomy and a blurred one look alike where a network
             looks; the noise of the whole volume tells them apart.
+        experts: whether one set of weights is for sharp kernels and another, in :attr:`soft`, for those softer than
+            :data:`SOFT`. Twice the weights, in the time of one: what is blurred and noisy asks for another answer
+            than what was only reduced, and one network of this size gains on the one what it loses on the other.
         turns: 1, 2, 4 or 8: the residual is the mean over so many of the eight flips and quarter turns of the slice
             (self-ensemble, Timofte et al., CVPR 2016). What the network got wrong by chance differs among them. The
             weights are the same; train with 1.
@@ -79,10 +85,11 @@ class LightGenerator(nn.Module):
         scale: as given.
         told: as given.
         softness: what it takes where it is not given one.
+        soft: the generator for soft kernels, or ``None``.
         size_multiple: what H and W are multiples of, input pixels to a pixel of the body.
         reach: how far, in input pixels, an output pixel can see at most; a multiple of ``size_multiple``.
 
-    Shape: (B, 1, H, W), or (B, 2, H, W) with the softness, 0 to 1, as a second channel of one value a slice, to
+    Shape: (B, 1, H, W), or (B, 2, H, W) with the softness, -1 to 1, as a second channel of one value a slice, to
         (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
     """
 
@@ -93,6 +100,7 @@ class LightGenerator(nn.Module):
         blocks: int | None = None,
         body_pixel: int | None = None,
         told: bool = False,
+        experts: bool = False,
         turns: int = 1,
     ) -> None:
         super().__init__()
@@ -100,6 +108,8 @@ class LightGenerator(nn.Module):
             raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
         if turns not in (1, 2, 4, 8):
             raise ValueError(f"turns must be 1, 2, 4 or 8, got {turns}")
+        if experts and not told:
+            raise ValueError("experts are chosen by the softness, so the generator must be told it")
         features = features or FEATURES[scale]
         blocks = blocks or BLOCKS[scale]
         self.scale = scale
@@ -107,7 +117,7 @@ class LightGenerator(nn.Module):
         self.softness = UNKNOWN
         self.turns = turns
         # TorchScript knows the attributes of a module, not the constants of a file
-        self.unit, self.water = UNIT, WATER
+        self.unit, self.water, self.soft_above = UNIT, WATER, SOFT
         self.size_multiple = body_pixel or BODY_PIXEL[scale]
         self.shuffle = scale * self.size_multiple
         # 2 convolutions a block, entrance, body_end and exit; one more, as an input pixel may lie anywhere in its
@@ -119,6 +129,7 @@ class LightGenerator(nn.Module):
         self.exit = conv(features, self.shuffle**2)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
+        self.soft = LightGenerator(scale, features, blocks, body_pixel, told, turns=turns) if experts else None
 
     def residual(self, image: torch.Tensor) -> torch.Tensor:
         """What is added to the interpolation, shape (B, 1, scale H, scale W)."""
@@ -134,6 +145,19 @@ class LightGenerator(nn.Module):
         return F.pixel_shuffle(self.exit(features), self.shuffle) * self.unit
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if self.soft is None or image.shape[1] == 1:
+            return self.enhanced(image)
+        soft = image[:, 1, 0, 0] > self.soft_above
+        if bool(soft.all()):
+            return self.soft(image)
+        if not bool(soft.any()):
+            return self.enhanced(image)
+        results = torch.cat([self.enhanced(image[~soft]), self.soft(image[soft])])
+        order = torch.cat([torch.nonzero(~soft), torch.nonzero(soft)])[:, 0]
+        return results[torch.argsort(order)]
+
+    def enhanced(self, image: torch.Tensor) -> torch.Tensor:
+        """With this generator's own weights."""
         residual = self.residual(image)
         for turn in range(1, self.turns):
             residual = residual + turned_back(self.residual(turned(image, turn)), turn)
