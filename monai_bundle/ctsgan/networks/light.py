@@ -14,8 +14,7 @@ WATER = 1024.0 / 4096.0
 """0 HU in the networks' range."""
 
 SOFT = 0.8
-"""Softness above which a generator with experts takes the one for soft kernels: where it is in doubt the other one loses
-less."""
+"""Softness above which a generator with experts takes the one for soft kernels: in doubt, the other one loses less."""
 
 BODY_PIXEL = {1: 2, 2: 2, 4: 1}
 """Input pixels to a pixel of the body, along each axis, by scale."""
