@@ -1,6 +1,6 @@
 """What the noise of degraded slices tells of their kernel: the softness that is measured, and how it was fitted.
 
-    python Testing/benchmarks/softness.py DATASET [--scale 2] [--every 2] [--write]
+    python Testing/benchmarks/softness.py DATASET [--scale 2] [--every 3] [--write]
 
 DATASET has train/ and val/. Fitted is a logistic function, of three kinds, of a slice's noise texture and of its
 products by twos, on training patients: sharpened (reduced by an antialiased bicubic filter), neither (footprint means,
@@ -87,16 +87,10 @@ def fit(textures: dict[str, np.ndarray]) -> dict[str, list[float]]:
     mean, spread = together.mean(axis=0), together.std(axis=0)
     inputs = monomials((together - mean) / spread)
     unit = np.append(1.0, inputs.std(axis=0)[1:])
-    kinds = torch.tensor(
-        np.repeat([list(KINDS).index(kind_of[name]) for name in kind_of], list(map(len, textures.values())))
-    )
-    weigh = np.concatenate(
-        [
-            np.full(len(textures[name]), shares[name] / len(textures[name]) / len(KINDS[kind_of[name]]))
-            for name in kind_of
-        ]
-    )
-    scaled, weigh = torch.tensor(inputs / unit), torch.tensor(weigh / len(KINDS))
+    slices = [len(textures[name]) for name in kind_of]
+    kinds = np.repeat([list(KINDS).index(kind) for kind in kind_of.values()], slices)
+    weigh = np.repeat([shares[name] / len(KINDS[kind]) for name, kind in kind_of.items()] / np.array(slices), slices)
+    kinds, weigh, scaled = map(torch.tensor, (kinds, weigh / len(KINDS), inputs / unit))
     weights = torch.zeros(inputs.shape[1], len(KINDS), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=400, history_size=30, line_search_fn="strong_wolfe")
 
@@ -121,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
-    parser.add_argument("--every", type=int, default=2, help="measure every n-th slice")
+    parser.add_argument("--every", type=int, default=3, help="measure every n-th slice")
     parser.add_argument("--write", action="store_true", help="put the fit into the package")
     arguments = parser.parse_args()
     measured = {
