@@ -210,6 +210,36 @@ def test_a_run_is_taught_by_what_it_starts_from(first_run, dataset, train, tmp_p
     assert any((after[name] - value).abs().max() > 1e-4 for name, value in before.items())
 
 
+def test_a_network_that_is_told_teaches_one_that_is_not():
+    torch.manual_seed(0)
+    told = LightGenerator(2, features=8, blocks=1, told=True)
+    torch.nn.init.normal_(told.exit.weight, std=0.1)
+    batch = {"image": with_softness(torch.rand(2, 1, 8, 12), torch.ones(2)), "label": torch.rand(2, 1, 16, 24)}
+    taught = Taught(told, SimpleInferer(), turns=1, share=1.0, tell=False)
+    image, target = taught(batch, torch.device("cpu"))
+    torch.testing.assert_close(image, batch["image"][:, :1])
+    with torch.no_grad():
+        torch.testing.assert_close(target, told(batch["image"]))
+        assert not torch.allclose(target, told(image), atol=1e-3)
+
+
+def test_a_shipped_model_teaches_another_network(dataset, train, tmp_path):
+    """A network that is the shipped one already has nothing to learn from it; the paper's generator has."""
+    configs = ("train_psnr.json", "train_taught.json", "distil.json")
+    shipped = models.models_folder() / "light_x1.pt"
+    settings = {"taught_by": "light", "max_epochs": 1, "mixed_precision": False}
+    train(dataset, tmp_path / "own", configs, scale=1, init_from=str(shipped), **settings)
+    before = models.load_generator("light", 1).state_dict()
+    after = torch.load(tmp_path / "own" / "checkpoint.pt", weights_only=True)["averaged"]
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=1e-4)
+
+    small = {"network_def#blocks": 1, "network_def#features": 8, "network_def#growth": 8}
+    configs = ("train_psnr.json", "train_paper.json", "train_taught.json", "distil.json")
+    state = train(dataset, tmp_path / "paper", configs, scale=2, tell=False, epoch_length=2, **settings, **small)
+    assert state.iteration == 2
+
+
 @pytest.mark.parametrize(
     ("weights", "problem"),
     [

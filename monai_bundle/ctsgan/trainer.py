@@ -69,11 +69,14 @@ class Taught:
         inferer: what runs it.
         turns: how many of the eight are averaged.
         share: of the target, 0 to 1; the rest is the sharp image.
+        tell: whether the network that is taught gets the softness too, where the one that teaches gets it.
     """
 
-    def __init__(self, network: nn.Module, inferer: Inferer, turns: int = 8, share: float = 0.5) -> None:
+    def __init__(
+        self, network: nn.Module, inferer: Inferer, turns: int = 8, share: float = 0.5, tell: bool = True
+    ) -> None:
         self.network, self.inferer = network, inferer
-        self.turns, self.share = turns, share
+        self.turns, self.share, self.tell = turns, share, tell
 
     def __call__(
         self, batchdata: Any, device: torch.device, non_blocking: bool = False, **keywords: Any
@@ -83,7 +86,7 @@ class Taught:
             answers = [
                 turned_back(self.inferer(turned(image, turn), self.network).float(), turn) for turn in range(self.turns)
             ]
-        return image, label.lerp(torch.stack(answers).mean(dim=0), self.share)
+        return image if self.tell else image[:, :1], label.lerp(torch.stack(answers).mean(dim=0), self.share)
 
 
 def teacher(network: nn.Module, weights: str | Path) -> nn.Module:
