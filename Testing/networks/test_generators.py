@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from ctsgan.networks.rrdb import STRIP
 from ctsgan.softness import with_softness
 
 
@@ -51,6 +52,20 @@ def test_reach_is_as_far_as_an_output_pixel_sees(build, scale):
             rows, columns = network(image)[0, 0].isnan().nonzero().div(scale, rounding_mode="floor").T
         farthest = max(farthest, int((rows - place).abs().max()), int((columns - place).abs().max()))
     assert reach - 2 * multiple < farthest <= reach
+
+
+@pytest.mark.parametrize("rows", [1, STRIP, 2 * STRIP + 11])
+def test_strips_of_the_output_have_no_seams(rows):
+    network = CTsGANGenerator(4, features=4, growth=2, blocks=1).double().eval()
+    image = torch.rand(1, 1, rows, 7, dtype=torch.float64)
+    with torch.no_grad():
+        strips = network(image)
+        # in training, where statistics are kept from moving, all of it is made at once
+        network.train()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        torch.testing.assert_close(strips, network(image), rtol=0, atol=1e-12)
 
 
 def test_reach_grows_with_the_blocks():

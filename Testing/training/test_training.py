@@ -140,6 +140,25 @@ def test_a_checkpoint_is_published_and_loads(first_run, tmp_path, monkeypatch):
             assert load_generator(model, 4)(image).shape == (1, 1, 80, 80)
 
 
+def test_the_papers_generator_is_published_without_its_normalisations(dataset, train, tmp_path):
+    size = {"blocks": 1, "features": 8, "growth": 8}
+    settings = {f"network_def#{name}": value for name, value in size.items()}
+    configs = ("train_psnr.json", "train_paper.json")
+    train(dataset, tmp_path / "run", configs, max_epochs=1, epoch_length=2, patch_size=8, val_interval=9, **settings)
+    folder = tmp_path / "models"
+    folder.mkdir()
+    entry = {"architecture": "CTsGANGenerator", "arguments": {"batch_norm": False, **size}, "scales": {}}
+    (folder / "models.json").write_text(json.dumps({"models": {"ctsgan": entry}}))
+    publish_weights(tmp_path / "run" / "checkpoint.pt", "ctsgan", 4, "low", folder=folder)
+    trained = CTsGANGenerator(4, **size).eval()
+    trained.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["averaged"])
+    image = torch.rand(1, 1, 20, 20)
+    with torch.no_grad():
+        # half precision of the weights
+        published = load_generator("ctsgan", 4, folder=folder)
+        torch.testing.assert_close(published(image), trained(image), rtol=0, atol=1e-3)
+
+
 def test_a_told_generator_is_trained_published_and_told(dataset, train, tmp_path):
     train(
         *(dataset, tmp_path / "run", ("train_psnr.json", "train_blind.json")),

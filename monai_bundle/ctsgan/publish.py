@@ -44,7 +44,10 @@ def publish(
     architecture = getattr(networks, entry["architecture"])
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
     offer = entry["scales"].setdefault(str(scale), {"quality": ""})
-    trained = architecture(scale=scale, **combined_arguments(entry, offer))
+    arguments = combined_arguments(entry, offer)
+    if "batch_norm" in arguments:  # the catalogue says what is stored, where normalisations are folded
+        arguments["batch_norm"] = any("running_var" in name for name in state)
+    trained = architecture(scale=scale, **arguments)
     try:
         trained.load_state_dict(state)
     except RuntimeError:

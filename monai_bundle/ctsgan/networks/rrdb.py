@@ -8,6 +8,10 @@ from torch import nn
 
 SLOPE = 0.2
 """Of the leaky rectifiers for negative values, as in ESRGAN."""
+STRIP = 32
+"""Rows of the body's pixels that inference takes to the output's resolution at once."""
+TAIL_REACH = 2
+"""Pixels of the body that an output pixel sees beyond its own through the convolutions after the body."""
 SMALL = 0.1
 """What the Kaiming initialisation inside the dense blocks is multiplied by, as in ESRGAN."""
 
@@ -134,6 +138,21 @@ class CTsGANGenerator(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         shallow = self.conv_first(F.pixel_unshuffle(image, self.size_multiple))
         features = shallow + self.conv_body(self.body(shallow))
+        if torch.jit.is_scripting():
+            return self.upscaled(features)
+        if self.training or torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return self.upscaled(features)
+        # at the output's resolution the features of a slice take gigabytes
+        rows = features.shape[-2]
+        strips = []
+        for first in range(0, rows, STRIP):
+            above = min(first, TAIL_REACH)
+            strip = self.upscaled(features[..., first - above : first + STRIP + TAIL_REACH, :])
+            strips.append(strip[..., 4 * above : 4 * (above + STRIP), :])
+        return torch.cat(strips, dim=-2)
+
+    def upscaled(self, features: torch.Tensor) -> torch.Tensor:
+        """From the body's features (B, features, H, W) to the image (B, 1, 4 H, 4 W)."""
         features = self.activate(self.conv_up1(F.interpolate(features, scale_factor=2.0, mode="nearest")))
         features = self.activate(self.conv_up2(F.interpolate(features, scale_factor=2.0, mode="nearest")))
         return self.conv_last(self.activate(self.conv_hr(features)))
