@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
 from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from ctsgan.softness import with_softness
+
+from .conftest import make_trained
 
 
 def test_output_stays_the_same(trained, image):
@@ -61,3 +65,20 @@ def test_precision_is_kept(trained, image):
     trained.double()
     with torch.no_grad():
         torch.testing.assert_close(fold(trained)(image.double()), trained(image.double()), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("softness", [-0.5, 1.0])
+def test_a_softness_becomes_part_of_the_weights(scale, softness):
+    told = make_trained(CTsGANGenerator(scale, features=8, growth=4, blocks=1, told=True))
+    edge = 2 * told.reach
+    image = torch.rand(1, 1, edge + 12, edge + 16)
+    folded = fold(told, softness)
+    plain = CTsGANGenerator(scale, features=8, growth=4, blocks=1, batch_norm=False)
+    plain.load_state_dict(folded.state_dict())
+    with torch.no_grad():
+        expected = told(with_softness(image, torch.tensor([softness])))
+        inside = (..., *(slice(scale * told.reach, -scale * told.reach),) * 2)
+        torch.testing.assert_close(plain.eval()(image)[inside], expected[inside], rtol=0, atol=1e-5)
+        assert not torch.allclose(told(image)[inside], expected[inside], atol=1e-3)
+    assert told.told
+    assert not folded.told

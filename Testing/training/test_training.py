@@ -83,7 +83,8 @@ def test_weights_that_do_not_fit_are_refused(dataset, train, tmp_path):
     assert "fits the network; give a checkpoint of the same architecture" in str(caught.value.__cause__)
 
 
-def test_an_esrgan_for_photographs_is_fine_tuned(dataset, train, tmp_path, capsys):
+@pytest.mark.parametrize("told", [False, True])
+def test_an_esrgan_for_photographs_is_fine_tuned(told, dataset, train, tmp_path, capsys):
     torch.manual_seed(0)
     theirs = CTsGANGenerator(4, blocks=3, batch_norm=False).eval()
     torch.save({"params_ema": theirs.state_dict()}, tmp_path / "photographs.pth")
@@ -93,10 +94,11 @@ def test_an_esrgan_for_photographs_is_fine_tuned(dataset, train, tmp_path, capsy
         "network_def#blocks": 3,
         "patch_size": 16,
         "epoch_length": 2,
+        "tell": told,
     }
     train(dataset, tmp_path / "run", max_epochs=1, learning_rate=0.0, **settings)
     assert "3 blocks start from" in capsys.readouterr().out
-    tuned = CTsGANGenerator(4, blocks=3)
+    tuned = CTsGANGenerator(4, blocks=3, told=told)
     tuned.load_state_dict(torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["averaged"])
     image = torch.rand(1, 1, 24, 24)
     with torch.no_grad():

@@ -39,8 +39,8 @@ def start_from_esrgan(checkpoints: Checkpoints, esrgan: str, batches: PatchBatch
         network.load_state_dict(from_esrgan(layers_of(esrgan), network), strict=False)
     except ValueError as error:
         raise CTError(f"{esrgan} does not fit the generator: {error}") from None
-    # without the softness, which batches hold where they are for a teacher that is told it
-    images = torch.cat([batches.batch(number)["image"][:, :1] for number in range(CALIBRATION_BATCHES)])
-    calibrate(network, images)
+    images = torch.cat([batches.batch(number)["image"] for number in range(CALIBRATION_BATCHES)])
+    # batches hold the softness for a teacher that is told it, too
+    calibrate(network, images if network.told else images[:, :1])
     averaged.load_state_dict(network.state_dict())
     print(f"{len(network.body)} blocks start from {esrgan}", flush=True)

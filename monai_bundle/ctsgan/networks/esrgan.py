@@ -36,7 +36,8 @@ def from_esrgan(layers: Sequence[Layer], network: CTsGANGenerator) -> dict[str, 
     Three equal channels into a convolution are one channel into the sum of its weights, and the mean of three channels
     is the mean of the weights that make them. An ESRGAN with more blocks hands on as many as there are, evenly spread
     from the first to the last. One whose entrance takes fewer pixels together (Real-ESRGAN's pixel-unshuffle) sees in
-    their place the mean of more; one that takes more sees the same pixel several times.
+    their place the mean of more; one that takes more sees the same pixel several times. A generator that is told a
+    softness begins as one that does not listen.
 
     Args:
         layers: its convolutions from input to output, with two doublings of the resolution.
@@ -59,6 +60,8 @@ def from_esrgan(layers: Sequence[Layer], network: CTsGANGenerator) -> dict[str, 
     for name, (weight, bias) in zip(parameter_names(own), [*first, *chosen, *last], strict=True):
         if name == "conv_first":
             weight = _grey_entrance(weight, network.size_multiple)
+            if network.told:
+                weight = torch.cat([weight, torch.zeros_like(weight[:, :1])], dim=1)
         if name == "conv_last":
             weight, bias = weight.mean(dim=0, keepdim=True), bias.mean(dim=0, keepdim=True)
         wanted = network.get_submodule(name).weight.shape
@@ -94,7 +97,8 @@ def calibrate(network: CTsGANGenerator, images: torch.Tensor) -> None:
 
     Args:
         network: its normalisations are set; its mode stays.
-        images: (B, 1, H, W) in the networks' range, the more and the more different the better.
+        images: (B, 1, H, W) in the networks' range, with the softness as a second channel where the network is told;
+            the more and the more different, the better.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     training = network.training

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..softness import UNKNOWN
+from .told import softness_channel
 
 UNIT = 256.0 / 4096.0
 """Inside the network one unit is 256 HU around 0 HU, so that soft tissue spans about [-1, 1]."""
@@ -135,11 +136,7 @@ class LightGenerator(nn.Module):
         """What is added to the interpolation, shape (B, 1, scale H, scale W)."""
         pixels = F.pixel_unshuffle((image[:, :1] - self.water) / self.unit, self.size_multiple)
         if self.told:
-            if image.shape[1] == 1:
-                softness = torch.full_like(pixels[:, :1], self.softness)
-            else:
-                softness = image[:, 1:, :: self.size_multiple, :: self.size_multiple]
-            pixels = torch.cat([pixels, softness], dim=1)
+            pixels = torch.cat([pixels, softness_channel(image, self.size_multiple, self.softness)], dim=1)
         entrance = self.entrance(pixels)
         features = entrance + self.body_end(self.blocks(entrance))
         return F.pixel_shuffle(self.exit(features), self.shuffle) * self.unit

@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..softness import UNKNOWN
+from .told import softness_channel
+
 SLOPE = 0.2
 """Of the leaky rectifiers for negative values, as in ESRGAN."""
 STRIP = 32
@@ -93,11 +96,17 @@ class CTsGANGenerator(nn.Module):
         blocks: number of :class:`ResidualDenseBlocks`.
         residual_scale: weight of a dense block, and of three of them, against the way around.
         batch_norm: normalise after each convolution of the dense blocks, for training; off for inference.
+        told: whether the first convolution also gets, as one more channel, how soft the kernel was
+            (:mod:`ctsgan.softness`). :func:`~ctsgan.networks.fold` makes one softness part of the weights, which are
+            then ESRGAN's again.
 
-    Shape: (B, 1, H, W) to (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
+    Shape: (B, 1, H, W), where it is told also (B, 2, H, W) with the softness, -1 to 1, as a second channel of one value
+        a slice, to (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
 
     Attributes:
         scale: as given.
+        told: as given.
+        softness: what it takes where it is not given one.
         size_multiple: what H and W are multiples of, input pixels to a pixel of the body.
         reach: how far, in input pixels, an output pixel can see at most; a multiple of ``size_multiple``. What
             comes from afar has passed through many small residuals: with Real-ESRGAN's weights (23 blocks, so a
@@ -115,16 +124,19 @@ class CTsGANGenerator(nn.Module):
         blocks: int = 16,
         residual_scale: float = 0.2,
         batch_norm: bool = True,
+        told: bool = False,
     ) -> None:
         super().__init__()
         if scale not in (1, 2, 4):
             raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
         self.scale = scale
+        self.told = told
+        self.softness = UNKNOWN
         self.size_multiple = 4 // scale
         # 15 convolutions a block, conv_first and conv_body; the four after them see two of the body's pixels further;
         # one more, as an input pixel may lie anywhere in its body pixel
         self.reach = (15 * blocks + 5) * self.size_multiple
-        self.conv_first = UnroundedConv2d(self.size_multiple**2, features, 3, padding=1)
+        self.conv_first = UnroundedConv2d(self.size_multiple**2 + int(told), features, 3, padding=1)
         self.body = nn.Sequential(
             *(ResidualDenseBlocks(features, growth, residual_scale, batch_norm) for _ in range(blocks))
         )
@@ -136,7 +148,10 @@ class CTsGANGenerator(nn.Module):
         self.activate = nn.LeakyReLU(SLOPE, inplace=True)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        shallow = self.conv_first(F.pixel_unshuffle(image, self.size_multiple))
+        pixels = F.pixel_unshuffle(image[:, :1], self.size_multiple)
+        if self.told:
+            pixels = torch.cat([pixels, softness_channel(image, self.size_multiple, self.softness)], dim=1)
+        shallow = self.conv_first(pixels)
         features = shallow + self.conv_body(self.body(shallow))
         if torch.jit.is_scripting():
             return self.upscaled(features)
