@@ -90,6 +90,7 @@ def test_ours_are_offered_only_with_weights():
 
 def test_the_baseline_is_always_there():
     assert list(choose(["ctsgan light"], 2)) == ["bicubic", "ctsgan light"]
+    assert list(choose(["ctsgan full", "ctsgan light"], 2)) == ["bicubic", "ctsgan light", "ctsgan full"]
     assert baseline(1) in choose(["median"], 1)
 
 

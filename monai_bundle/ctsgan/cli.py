@@ -188,7 +188,9 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--methods", nargs="+", metavar="NAME", help="some of the methods, or model files that spandrel reads"
     )
-    what.add_argument("--model", default="light", help="ours, see `ctsgan models` (default light)")
+    what.add_argument(
+        "--model", default="light", help="ours where no methods are named, see `ctsgan models` (default light)"
+    )
     what.add_argument("--scores", nargs="+", choices=SCORES, default=SCORES, help="what to measure (default all)")
     what.add_argument("--every", type=positive, default=1, metavar="N", help="take every n-th slice of a volume")
     what.add_argument("--limit", type=positive, metavar="N", help="at most so many slices in all, evenly spread")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import CTError
+from ...models import catalogue
 from . import classical, denoise, esrgan, interpolation, ours, span, spandrel_file, srmd, tensorflow
 from .method import Enhance, Method, Unavailable
 
@@ -29,16 +30,19 @@ def choose(names: Sequence[str] | None, scale: int, model: str = "light") -> dic
 
     Args:
         names: of :data:`PEERS`, of our models as in :func:`ctsgan.evaluation.methods.ours.methods`, or paths of
-            model files; ``None`` takes all that are offered for the scale.
+            model files; ``None`` takes all peers that are offered for the scale, and ``model``.
         scale: what they are asked for.
-        model: our model, a name of the catalogue.
+        model: ours where no names are given, a name of the catalogue.
 
     Raises:
         CTError: for a name that there is not, a file that is no model, or a method of another scale.
     """
-    methods = {**PEERS, **ours.methods(model)}
     if names is None:
-        return {name: method for name, method in methods.items() if scale in method.scales}
+        offered = {**PEERS, **ours.methods(model)}
+        return {name: method for name, method in offered.items() if scale in method.scales}
+    methods = dict(PEERS)
+    for own in catalogue()["models"]:
+        methods |= ours.methods(own)
     files = [name for name in names if name not in methods and spandrel_file.is_model_file(name)]
     methods |= {spandrel_file.name_of(path): spandrel_file.method(path) for path in files}
     wanted = {baseline(scale), *(spandrel_file.name_of(name) if name in files else name for name in names)}
