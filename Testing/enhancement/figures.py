@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ctsgan.evaluation.methods import choose
+from ctsgan.evaluation.methods import choose, ours
 from ctsgan.evaluation.pairs import degraded_pairs
 from ctsgan.evaluation.scores import WHOLE_SLICE, score
 from ctsgan.io.files import read_volume
@@ -44,7 +44,12 @@ def mean_scores(volume: Volume, scale: int, preset: str, names: Sequence[str]) -
 def figures(volume: Volume, scale: int, preset: str) -> dict[str, dict[str, float]]:
     """What is stored of a scale and a degradation: the scores of every weight file, in the middle of the patient."""
     middle = replace(volume, voxels=np.ascontiguousarray(volume.voxels[:, MIDDLE, MIDDLE]))
-    names = [name for name in ("ctsgan light", "ctsgan light high") if name in choose(None, scale)]
+    names = [
+        name
+        for model in ("light", "ctsgan")
+        for name, method in ours.methods(model).items()
+        if scale in method.scales and not name.endswith(" medium")
+    ]
     return mean_scores(middle, scale, preset, names)
 
 
