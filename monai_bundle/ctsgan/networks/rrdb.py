@@ -56,11 +56,15 @@ class DenseBlock(nn.Module):
                 (norm if batch_norm else conv).weight.mul_(SMALL)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        first = self.activate(self.norm1(self.conv1(features)))
-        second = self.activate(self.norm2(self.conv2(torch.cat([features, first], 1))))
-        third = self.activate(self.norm3(self.conv3(torch.cat([features, first, second], 1))))
-        fourth = self.activate(self.norm4(self.conv4(torch.cat([features, first, second, third], 1))))
-        fifth = self.norm5(self.conv5(torch.cat([features, first, second, third, fourth], 1)))
+        parts = [features]
+        parts.append(self.activate(self.norm1(self.conv1(features))))
+        parts.append(self.activate(self.norm2(self.conv2(torch.cat(parts, 1)))))
+        parts.append(self.activate(self.norm3(self.conv3(torch.cat(parts, 1)))))
+        parts.append(self.activate(self.norm4(self.conv4(torch.cat(parts, 1)))))
+        together = torch.cat(parts, 1)
+        # else they and their copy are held while the last convolution works
+        parts.clear()
+        fifth = self.norm5(self.conv5(together))
         return features + self.residual_scale * fifth
 
 
