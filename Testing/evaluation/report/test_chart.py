@@ -68,3 +68,16 @@ def test_points_that_crowd_keep_their_names_apart():
         left = float(name.get("x")) - {"start": 0, "middle": 20, "end": 40}[name.get("text-anchor")]
         boxes.append((left, float(name.get("y"))))
     assert all(abs(x - a) >= 40 or abs(y - b) >= 10 for index, (x, y) in enumerate(boxes) for a, b in boxes[:index])
+
+
+def test_a_name_that_is_not_beside_its_point_has_a_line_to_it():
+    crowd = {f"peer {n}": (1.0, 20.0) for n in range(7)}
+    figure = scatter("", crowd, ("s", "dB"), LOOKS)
+    leaders = [line for line in figure.iter("line") if "leader" in line.get("class")]
+    at = next(figure.iter("circle"))
+    point = float(at.get("cx")), float(at.get("cy"))
+    heights = [float(name.get("y")) for name in texts(figure, "name")]
+    far = sorted(height - 4 for height in heights if abs(height - point[1]) > 20)
+    assert len(far) >= 2
+    assert sorted(float(line.get("y2")) for line in leaders) == pytest.approx(far)
+    assert all((float(line.get("x1")), float(line.get("y1"))) == point for line in leaders)

@@ -19,6 +19,9 @@ LEFT, RIGHT, TOP, BOTTOM = 66, 10, 10, 44
 CHARACTER = 7.0
 """Width of a character of a label, about."""
 
+BESIDE = 17.0
+"""How far above or below a point its name is still seen to be of it."""
+
 
 def _text(content: str, x: float, y: float, anchor: str = "middle", class_: str = "tick", **attributes) -> Element:
     return element("text", content, x=round(x, 2), y=round(y, 2), text_anchor=anchor, class_=class_, **attributes)
@@ -146,7 +149,7 @@ def box_plot(
 def _free_place(at: tuple[float, float], text: str, taken: list[tuple[float, ...]]) -> tuple[float, float, str]:
     """Where a label beside a point covers no other: right, left, above, below, and then further away."""
     width = CHARACTER * len(text)
-    places = [(8, 4, "start"), (-8, 4, "end"), (0, -9, "middle"), (0, 17, "middle")]
+    places = [(8, 4, "start"), (-8, 4, "end"), (0, -9, "middle"), (0, BESIDE, "middle")]
     places += [(x, y, anchor) for y in (-9, 17, -22, 30, -35, 43) for x, anchor in ((8, "start"), (-8, "end"))]
     for dx, dy, anchor in places:
         x, y = at[0] + dx, at[1] + dy
@@ -175,5 +178,11 @@ def scatter(
         look = looks[name]
         parts.append(element("circle", cx=at[0], cy=at[1], r=6 if look.ours else 4, class_=f"dot {look.colour}"))
         text = _cut(name)
-        parts.append(_text(text, *_free_place(at, text, taken), "name ours" if look.ours else "name"))
+        where = _free_place(at, text, taken)
+        if abs(where[1] - at[1]) > BESIDE:
+            # in a crowd, a name that is not beside its point needs a line to it
+            parts.append(
+                element("line", x1=at[0], y1=at[1], x2=where[0], y2=where[1] - 4, class_=f"leader {look.colour}")
+            )
+        parts.append(_text(text, *where, "name ours" if look.ours else "name"))
     return _figure(title, _picture(title, parts))
