@@ -200,8 +200,12 @@ def test_a_plain_tensor_is_enhanced_too(abdomen):
 def test_configs_are_json_and_refer_to_nothing_missing():
     for path in CONFIGS.glob("*.json"):
         parser = ConfigParser()
-        overrides_training = path.stem == "finetune" or (path.stem.startswith("train_") and path.stem != "train_psnr")
-        base = "train_psnr" if overrides_training else "inference" if path.stem == "evaluate" else None
-        parser.read_config([str(CONFIGS / f"{base}.json"), str(path)] if base else str(path))
+        below = ["train_psnr"] if path.stem.startswith("train_") and path.stem != "train_psnr" else []
+        below = {
+            "evaluate": ["inference"],
+            "finetune": ["train_psnr"],
+            "distil": ["train_psnr", "train_taught"],
+        }.get(path.stem, below)
+        parser.read_config([str(CONFIGS / f"{name}.json") for name in (*below, path.stem)])
         parser.parse()
     assert bundle_root() == BUNDLE

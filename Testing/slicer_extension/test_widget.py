@@ -228,6 +228,8 @@ def test_input_and_output_are_compared(application, scene, ct, add_volume, views
 
 def test_a_strength_that_the_model_does_not_have_cannot_be_set_but_taken_back(ct, open_module):
     ui = open_module().ui
+    assert ui.strength.isEnabled()
+    parameters().model, parameters().scale = "ctsgan", 4
     assert not ui.strength.isEnabled()
     parameters().strength = 0.5
     assert ui.strength.isEnabled()

@@ -142,7 +142,7 @@ def test_a_client_that_goes_away_cancels_its_job(server, long_file):
     [
         ({"scale": 3}, "model light is not offered for x3"),
         ({"scale": "two"}, "scale cannot be 'two'"),
-        ({"strength": "high"}, "has no second-stage weights"),
+        ({"strength": "high", "model": "ctsgan", "scale": 4}, "has no second-stage weights"),
         ({"model": "../x"}, "there is no model '../x'"),
         ({"tile": 1}, "tile must be 16 pixels or more"),
         ({"fidelity_mm": "900"}, "fidelity is a width in mm"),
