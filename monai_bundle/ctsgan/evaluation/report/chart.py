@@ -150,7 +150,8 @@ def _free_place(at: tuple[float, float], text: str, taken: list[tuple[float, ...
     """Where a label beside a point covers no other: right, left, above, below, and then further away."""
     width = CHARACTER * len(text)
     places = [(8, 4, "start"), (-8, 4, "end"), (0, -9, "middle"), (0, BESIDE, "middle")]
-    places += [(x, y, anchor) for y in (-9, 17, -22, 30, -35, 43) for x, anchor in ((8, "start"), (-8, "end"))]
+    heights = (-9, 17, -22, 30, -35, 43, -48, 56, -61, 69)
+    places += [(x, y, anchor) for y in heights for x, anchor in ((8, "start"), (-8, "end"))]
     for dx, dy, anchor in places:
         x, y = at[0] + dx, at[1] + dy
         left = x - {"start": 0, "middle": width / 2, "end": width}[anchor]
