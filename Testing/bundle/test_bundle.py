@@ -93,7 +93,8 @@ def test_bundle_run_and_command_line_give_the_same_voxels(dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "scale", "fidelity"), [("light", 2, 20.0), ("light", 4, 0), ("full", 1, 5.0), ("full", 2, 5.0)]
+    ("model", "scale", "fidelity"),
+    [("light", 2, 20.0), ("light", 4, 0), ("full", 1, 5.0), ("full", 2, 5.0), ("ctsgan", 4, 5.0)],
 )
 def test_a_workflow_with_other_settings_does_too(dataset, tmp_path, model, scale, fidelity):
     workflow = create_workflow(
@@ -197,15 +198,17 @@ def test_a_plain_tensor_is_enhanced_too(abdomen):
     assert result.dtype == torch.int16
 
 
+def below(config: str) -> list[str]:
+    """The configs that one overrides."""
+    if config in ("evaluate", "distil"):
+        return {"evaluate": ["inference"], "distil": ["train_psnr", "train_taught"]}[config]
+    overrides_training = config == "finetune" or (config.startswith("train_") and config != "train_psnr")
+    return ["train_psnr"] if overrides_training else []
+
+
 def test_configs_are_json_and_refer_to_nothing_missing():
     for path in CONFIGS.glob("*.json"):
         parser = ConfigParser()
-        below = ["train_psnr"] if path.stem.startswith("train_") and path.stem != "train_psnr" else []
-        below = {
-            "evaluate": ["inference"],
-            "finetune": ["train_psnr"],
-            "distil": ["train_psnr", "train_taught"],
-        }.get(path.stem, below)
-        parser.read_config([str(CONFIGS / f"{name}.json") for name in (*below, path.stem)])
+        parser.read_config([str(CONFIGS / f"{name}.json") for name in (*below(path.stem), path.stem)])
         parser.parse()
     assert bundle_root() == BUNDLE

@@ -109,6 +109,18 @@ def load_weights(entry: dict[str, Any], folder: Path | None = None) -> dict[str,
     return {name: value.float() for name, value in state.items()}
 
 
+def new_generator(model: str, scale: int, folder: Path | None = None) -> torch.nn.Module:
+    """The network of a model of the catalogue, with the weights that it is born with.
+
+    Raises:
+        CTError: if model or scale is not offered.
+    """
+    from . import networks
+
+    architecture = getattr(networks, _entry(model, folder)["architecture"])
+    return architecture(scale=scale, **arguments(model, scale, folder))
+
+
 def load_generator(
     model: str = "light", scale: int = 2, strength: str | float = "low", folder: Path | None = None
 ) -> torch.nn.Module:
@@ -120,11 +132,8 @@ def load_generator(
     from . import networks
 
     value = strength_value(strength)
-    entry = _entry(model, folder)
     files = weight_files(model, scale, value, folder)
-    generator = getattr(networks, entry["architecture"])(
-        scale=scale, **combined_arguments(entry, entry["scales"][str(scale)])
-    )
+    generator = new_generator(model, scale, folder)
     states = [load_weights(file, folder) for file in files]
     state = states[0] if len(states) == 1 else networks.interpolate(states[0], states[1], value)
     generator.load_state_dict(state)
