@@ -135,6 +135,24 @@ def test_no_memory(small_file, tmp_path, capsys, monkeypatch):
     assert "--roi" in refused(capsys, tmp_path, small_file, tmp_path / "out.nii")
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_no_memory_for_the_weights(small_file, tmp_path, capsys, monkeypatch, error):
+    def starved(*_):
+        raise error
+
+    monkeypatch.setattr(models, "load_weights", starved)
+    assert "out of memory; close" in refused(capsys, tmp_path, small_file, tmp_path / "out.nii")
+
+
+def test_an_error_that_is_not_of_memory_is_not_hidden(small_file, tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(models, "load_weights", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        main(["enhance", str(small_file), str(tmp_path / "out.nii")])
+
+
 def test_models_scales_and_strengths_that_are_not_offered(small_file, tmp_path, capsys):
     output = tmp_path / "out.nii"
     assert "light" in refused(capsys, tmp_path, small_file, output, "--model", "heavy")

@@ -453,3 +453,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CTError as error:
         print(f"ctsgan: {error}", file=sys.stderr)
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError):
+            from .enhancement import is_out_of_memory
+
+            if not is_out_of_memory(error):
+                raise
+        print("ctsgan: out of memory; close other programs, or take a smaller part of the volume", file=sys.stderr)
+        return 1
