@@ -67,8 +67,8 @@ def test_a_pipe_sees_no_bar(environment, small_file, tmp_path):
     assert result.stdout.count("\n") == 1
 
 
-@pytest.mark.parametrize("way", ["ctrl-c", "closed stdin"])
-def test_cancelling_is_answered_at_once_and_leaves_nothing(environment, clinical_series, tmp_path, way):
+@pytest.mark.parametrize(("way", "status"), [("ctrl-c", 130), ("closed stdin", 130), ("SIGTERM", 143)])
+def test_cancelling_is_answered_at_once_and_leaves_nothing(environment, clinical_series, tmp_path, way, status):
     output = tmp_path / "out"
     output.mkdir()
     command = [
@@ -90,11 +90,11 @@ def test_cancelling_is_answered_at_once_and_leaves_nothing(environment, clinical
             break
     assert any("partial" in path.name for path in output.iterdir())
     started = time.monotonic()
-    if way == "ctrl-c":
-        process.send_signal(signal.SIGINT)
-    else:
+    if way == "closed stdin":
         process.stdin.close()
-    assert process.wait(timeout=30) == 130
+    else:
+        process.send_signal(signal.SIGINT if way == "ctrl-c" else signal.SIGTERM)
+    assert process.wait(timeout=30) == status
     assert time.monotonic() - started < 0.5
     assert list(output.iterdir()) == []
     assert "cancelled" in process.stderr.read()

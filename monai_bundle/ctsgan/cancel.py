@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import sys
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
 
 CANCELLED = 130
 """Exit status after Ctrl-C or a closed standard input, as a shell gives it."""
+TERMINATED = 143
+"""Exit status after SIGTERM, with which batch systems and containers end what runs too long."""
 
 
-def _leave(left_behind: str) -> None:
+def _leave(left_behind: str, status: int = CANCELLED) -> NoReturn:
     """End the process now: a convolution under way would keep an ordinary exit waiting."""
     from .io.output import remove_partials
 
@@ -24,7 +28,7 @@ def _leave(left_behind: str) -> None:
         print(f"cancelled; {left_behind}", file=sys.stderr, flush=True)
     finally:
         # also where there is nobody left to tell: a host that died has closed its end of standard error
-        os._exit(CANCELLED)
+        os._exit(status)
 
 
 def _watch_stdin(left_behind: str) -> None:
@@ -37,8 +41,21 @@ def _watch_stdin(left_behind: str) -> None:
     _leave(left_behind)
 
 
+@contextmanager
+def _leaving_at_sigterm(left_behind: str) -> Iterator[None]:
+    # Python lets only the main thread decide what a signal does
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: _leave(left_behind, TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def run_cancellable(work: Callable[[], T], watch_stdin: bool = False, left_behind: str = "nothing was written") -> T:
-    """Run ``work`` in a thread and wait for it, so that Ctrl-C is answered at once.
+    """Run ``work`` in a thread and wait for it, so that Ctrl-C and SIGTERM are answered at once.
 
     Args:
         work: what to do; its result is returned and its exception raised here.
@@ -59,12 +76,13 @@ def run_cancellable(work: Callable[[], T], watch_stdin: bool = False, left_behin
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             threading.Thread(target=_watch_stdin, args=(left_behind,), daemon=True).start()
     worker = threading.Thread(target=target, daemon=True)
-    try:
-        worker.start()
-        while worker.is_alive():
-            worker.join(0.1)
-    except KeyboardInterrupt:
-        _leave(left_behind)
+    with _leaving_at_sigterm(left_behind):
+        try:
+            worker.start()
+            while worker.is_alive():
+                worker.join(0.1)
+        except KeyboardInterrupt:
+            _leave(left_behind)
     if "error" in outcome:
         raise outcome["error"]  # type: ignore[misc]
     return outcome["result"]  # type: ignore[return-value]
