@@ -24,10 +24,10 @@ from ctsgan.models import load_generator, scales
 from ctsgan.volume import Volume
 
 
-def moved_means(volume: Volume, model: str, scale: int) -> dict[str, float]:
+def moved_means(volume: Volume, model: str, scale: int, strength: str = "low") -> dict[str, float]:
     """Change of the mean HU of a 20 mm disc in each tissue that the volume has."""
     spacing_mm = volume.row_and_column_mm
-    network = load_generator(model, scale)
+    network = load_generator(model, scale, strength)
     bodies = np.stack([body_mask(image) for image in volume.voxels])
     moved = {}
     for tissue, mean_hu in TISSUES.items():
@@ -43,7 +43,7 @@ def moved_means(volume: Volume, model: str, scale: int) -> dict[str, float]:
     return moved
 
 
-def placement(volume: Volume, model: str, scale: int) -> tuple[float, float]:
+def placement(volume: Volume, model: str, scale: int, strength: str = "low") -> tuple[float, float]:
     """Shift of the reduced and enhanced middle slice against itself, (rows, columns) in output pixels."""
     import torch
 
@@ -52,7 +52,7 @@ def placement(volume: Volume, model: str, scale: int) -> tuple[float, float]:
     truth = np.clip(image[:rows, :columns], -1024, 3071)
     low = footprint_mean(torch.from_numpy(truth), scale).round().numpy()
     spacing = tuple(scale * mm for mm in volume.row_and_column_mm)
-    return subpixel_shift(enhance_slices(low[None], spacing, load_generator(model, scale))[0], truth)
+    return subpixel_shift(enhance_slices(low[None], spacing, load_generator(model, scale, strength))[0], truth)
 
 
 def corner_error_mm(volume: Volume, scale: int) -> float:
@@ -67,15 +67,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("volumes", type=Path, nargs="+")
     parser.add_argument("--model", default="light")
+    parser.add_argument("--strength", default="low")
     arguments = parser.parse_args()
     print("| volume | scale | " + " | ".join(f"{tissue} HU" for tissue in TISSUES) + " | shift (pixels) | corners mm |")
     print("|---" * (4 + len(TISSUES)) + "|")
     for path in arguments.volumes:
         volume = read_volume(path)
         for scale in scales(arguments.model):
-            moved = moved_means(volume, arguments.model, scale)
+            moved = moved_means(volume, arguments.model, scale, arguments.strength)
             means = " | ".join(f"{moved[tissue]:+.2f}" if tissue in moved else "-" for tissue in TISSUES)
-            shift = np.abs(placement(volume, arguments.model, scale)).max()
+            shift = np.abs(placement(volume, arguments.model, scale, arguments.strength)).max()
             corners = corner_error_mm(volume, scale)
             print(f"| {path.name} | x{scale} | {means} | {shift:.2f} | {corners:.1e} |", flush=True)
 
