@@ -1,14 +1,18 @@
 """What the width of the fidelity step buys: lesions that are kept, against noise that stays.
 
-    python Testing/benchmarks/fidelity_width.py FOLDER [--scale 2] [--preset portable] [--width 10 6 5 4 3]
+    python Testing/benchmarks/fidelity_width.py FOLDER [--scale 2] [--preset portable] [--width 10 6 5 4 3] [--limit 11]
 
 FOLDER has references that trained nothing. Beside bicubic interpolation (x1: the input) and the model without the step.
+PSNR is that of a few slices, mean over patients.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from pathlib import Path
+
+import numpy as np
 
 from ctsgan.data import load_slices
 from ctsgan.enhancement import Settings
@@ -16,6 +20,8 @@ from ctsgan.evaluation.honesty import measure_honesty
 from ctsgan.evaluation.methods import choose
 from ctsgan.evaluation.methods.ours import of_network
 from ctsgan.evaluation.physics import measure_physics
+from ctsgan.evaluation.scores import WHOLE_SLICE, score
+from ctsgan.evaluation.sources import every_nth, find_sources, thinned
 from ctsgan.io.files import find_volumes
 from ctsgan.models import load_generator
 
@@ -25,6 +31,7 @@ LESIONS = [
     for contrast in (20, 50, 100)
     for what in ("kept", "d'")
 ]
+DECIBELS = (WHOLE_SLICE, "PSNR soft")
 PHYSICS = ("noise", "NPS mean", "HU slope", "d' 10 HU", "d' 50 HU")
 
 
@@ -35,6 +42,7 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=2)
     parser.add_argument("--preset", default="portable")
     parser.add_argument("--width", type=float, nargs="+", default=[10.0, 6.0, 5.0, 4.0, 3.0], help="mm")
+    parser.add_argument("--limit", type=int, default=11, help="slices whose PSNR is measured")
     arguments = parser.parse_args()
     references = load_slices(find_volumes(arguments.folder))
     scale, preset = arguments.scale, arguments.preset
@@ -43,13 +51,21 @@ def main() -> None:
     for width in (None, *arguments.width):
         name = "without" if width is None else f"{width:g} mm"
         cases[name] = of_network(network, Settings(fidelity_mm=width))
-    print("| step | " + " | ".join((*LESIONS, "invented", *PHYSICS)) + " |")
-    print("|---" * (len(LESIONS) + len(PHYSICS) + 2) + "|", flush=True)
+    chosen = thinned(every_nth(find_sources(arguments.folder, scale)[0], 1), arguments.limit)
+    pairs = [(source.patient, pair) for source, indices in chosen for pair in source.pairs([preset], scale, indices)]
+    columns = (*LESIONS, "invented", *PHYSICS, *DECIBELS)
+    print(f"| step | {' | '.join(columns)} |")
+    print("|---" * (len(columns) + 1) + "|", flush=True)
     for name, enhance in cases.items():
         lesions = measure_honesty(enhance, scale, preset, references)["numbers"]
         phantom = measure_physics(enhance, scale, preset)["numbers"]
         values = [lesions[key] for key in (*LESIONS, "invented")] + [phantom[key] for key in PHYSICS]
-        print(f"| {name} | " + " | ".join(f"{value:.3g}" for value in values) + " |", flush=True)
+        by_patient = defaultdict(list)
+        for patient, pair in pairs:
+            scores = score(enhance(pair.low, pair.spacing_mm), pair, "fidelity")
+            by_patient[patient].append([scores[key] for key in DECIBELS])
+        values += list(np.mean([np.mean(rows, axis=0) for rows in by_patient.values()], axis=0))
+        print(f"| {name} | " + " | ".join(f"{value:.4g}" for value in values) + " |", flush=True)
 
 
 if __name__ == "__main__":
