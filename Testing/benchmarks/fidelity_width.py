@@ -9,7 +9,6 @@ PSNR is that of a few slices, mean over patients.
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from ctsgan.evaluation.methods.ours import of_network
 from ctsgan.evaluation.physics import measure_physics
 from ctsgan.evaluation.scores import WHOLE_SLICE, score
 from ctsgan.evaluation.sources import every_nth, find_sources, thinned
+from ctsgan.evaluation.statistics import patient_means
 from ctsgan.io.files import find_volumes
 from ctsgan.models import load_generator
 
@@ -52,7 +52,8 @@ def main() -> None:
         name = "without" if width is None else f"{width:g} mm"
         cases[name] = of_network(network, Settings(fidelity_mm=width))
     chosen = thinned(every_nth(find_sources(arguments.folder, scale)[0], 1), arguments.limit)
-    pairs = [(source.patient, pair) for source, indices in chosen for pair in source.pairs([preset], scale, indices)]
+    patient_of = {source.name: source.patient for source, _ in chosen}
+    pairs = {source.name: list(source.pairs([preset], scale, indices)) for source, indices in chosen}
     columns = (*LESIONS, "invented", *PHYSICS, *DECIBELS)
     print(f"| step | {' | '.join(columns)} |")
     print("|---" * (len(columns) + 1) + "|", flush=True)
@@ -60,11 +61,13 @@ def main() -> None:
         lesions = measure_honesty(enhance, scale, preset, references)["numbers"]
         phantom = measure_physics(enhance, scale, preset)["numbers"]
         values = [lesions[key] for key in (*LESIONS, "invented")] + [phantom[key] for key in PHYSICS]
-        by_patient = defaultdict(list)
-        for patient, pair in pairs:
-            scores = score(enhance(pair.low, pair.spacing_mm), pair, "fidelity")
-            by_patient[patient].append([scores[key] for key in DECIBELS])
-        values += list(np.mean([np.mean(rows, axis=0) for rows in by_patient.values()], axis=0))
+        rows = {
+            file: [score(enhance(pair.low, pair.spacing_mm), pair, "fidelity") for pair in of_file]
+            for file, of_file in pairs.items()
+        }
+        for key in DECIBELS:
+            by_file = {file: [row[key] for row in of_file] for file, of_file in rows.items()}
+            values.append(np.mean(list(patient_means(by_file, patient_of).values())))
         print(f"| {name} | " + " | ".join(f"{value:.4g}" for value in values) + " |", flush=True)
 
 

@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ctsgan.enhancement import enhance_slices
 from ctsgan.filters import footprint_mean
@@ -24,10 +25,9 @@ from ctsgan.models import load_generator, scales
 from ctsgan.volume import Volume
 
 
-def moved_means(volume: Volume, model: str, scale: int, strength: str = "low") -> dict[str, float]:
+def moved_means(volume: Volume, network: torch.nn.Module) -> dict[str, float]:
     """Change of the mean HU of a 20 mm disc in each tissue that the volume has."""
     spacing_mm = volume.row_and_column_mm
-    network = load_generator(model, scale, strength)
     bodies = np.stack([body_mask(image) for image in volume.voxels])
     moved = {}
     for tissue, mean_hu in TISSUES.items():
@@ -39,20 +39,18 @@ def moved_means(volume: Volume, model: str, scale: int, strength: str = "low") -
         fine = enhance_slices(image, spacing_mm, network)[0]
         shape = image.shape[1:]
         before = image[0][disc.mask(shape, spacing_mm)].mean()
-        moved[tissue] = float(fine[disc.mask(shape, spacing_mm, scale)].mean() - before)
+        moved[tissue] = float(fine[disc.mask(shape, spacing_mm, network.scale)].mean() - before)
     return moved
 
 
-def placement(volume: Volume, model: str, scale: int, strength: str = "low") -> tuple[float, float]:
+def placement(volume: Volume, network: torch.nn.Module) -> tuple[float, float]:
     """Shift of the reduced and enhanced middle slice against itself, (rows, columns) in output pixels."""
-    import torch
-
     image = volume.voxels[len(volume.voxels) // 2].astype(np.float32)
     rows, columns = (size // 4 * 4 for size in image.shape)
     truth = np.clip(image[:rows, :columns], -1024, 3071)
-    low = footprint_mean(torch.from_numpy(truth), scale).round().numpy()
-    spacing = tuple(scale * mm for mm in volume.row_and_column_mm)
-    return subpixel_shift(enhance_slices(low[None], spacing, load_generator(model, scale, strength))[0], truth)
+    low = footprint_mean(torch.from_numpy(truth), network.scale).round().numpy()
+    spacing = tuple(network.scale * mm for mm in volume.row_and_column_mm)
+    return subpixel_shift(enhance_slices(low[None], spacing, network)[0], truth)
 
 
 def corner_error_mm(volume: Volume, scale: int) -> float:
@@ -74,9 +72,10 @@ def main() -> None:
     for path in arguments.volumes:
         volume = read_volume(path)
         for scale in scales(arguments.model):
-            moved = moved_means(volume, arguments.model, scale, arguments.strength)
+            network = load_generator(arguments.model, scale, arguments.strength)
+            moved = moved_means(volume, network)
             means = " | ".join(f"{moved[tissue]:+.2f}" if tissue in moved else "-" for tissue in TISSUES)
-            shift = np.abs(placement(volume, arguments.model, scale, arguments.strength)).max()
+            shift = np.abs(placement(volume, network)).max()
             corners = corner_error_mm(volume, scale)
             print(f"| {path.name} | x{scale} | {means} | {shift:.2f} | {corners:.1e} |", flush=True)
 

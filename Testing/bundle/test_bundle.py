@@ -200,10 +200,9 @@ def test_a_plain_tensor_is_enhanced_too(abdomen):
 
 def below(config: str) -> list[str]:
     """The configs that one overrides."""
-    if config in ("evaluate", "distil"):
-        return {"evaluate": ["inference"], "distil": ["train_psnr", "train_taught"]}[config]
-    overrides_training = config == "finetune" or (config.startswith("train_") and config != "train_psnr")
-    return ["train_psnr"] if overrides_training else []
+    overrides_training = config.startswith("train_") and config != "train_psnr"
+    others = {"evaluate": ["inference"], "finetune": ["train_psnr"], "distil": ["train_psnr", "train_taught"]}
+    return others.get(config, ["train_psnr"] if overrides_training else [])
 
 
 def test_configs_are_json_and_refer_to_nothing_missing():

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.hounsfield import corner_error_mm, moved_means, placement
 from ctsgan.evaluation.methods import baseline
 from ctsgan.evaluation.scores import WHOLE_SLICE
-from ctsgan.models import scales
+from ctsgan.models import load_generator, scales
 from enhancement.figures import PRESETS, STORED, figures, mean_scores
 
 SCALES = scales("light")
@@ -29,14 +29,14 @@ def compared(volume, scale, preset):
 @pytest.mark.parametrize("strength", ["low", "high"])
 @pytest.mark.parametrize("scale", SCALES)
 def test_regional_means_move_by_less_than_one_hu(clinical_volume, scale, strength):
-    moved = moved_means(clinical_volume, "light", scale, strength)
+    moved = moved_means(clinical_volume, load_generator("light", scale, strength))
     assert {"air", "fat", "muscle", "liver", "bone"} <= set(moved)
     assert max(map(abs, moved.values())) < 1, moved
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_nothing_is_shifted(clinical_volume, scale):
-    assert np.abs(placement(clinical_volume, "light", scale)).max() < 0.05
+    assert np.abs(placement(clinical_volume, load_generator("light", scale))).max() < 0.05
     assert corner_error_mm(clinical_volume, scale) < 1e-3
 
 

@@ -71,7 +71,10 @@ def test_enhanced_series_are_not_enhanced_again(orthanc: Orthanc, credentials: P
     assert len(orthanc.enhanced()) == 2  # of two calls, one each
 
 
-def test_ctrl_c_leaves_nothing_of_the_patient_behind(orthanc: Orthanc, credentials: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_ends_it_leaves_nothing_of_the_patient_behind(
+    orthanc: Orthanc, credentials: Path, tmp_path: Path, end: signal.Signals, status: int
+) -> None:
     orthanc.upload(store_series(cut_slices(), tmp_path / "source"))
     work = tmp_path / "temporary"
     work.mkdir()
@@ -82,9 +85,9 @@ def test_ctrl_c_leaves_nothing_of_the_patient_behind(orthanc: Orthanc, credentia
     environment = python_environment() | {"TMPDIR": str(work)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, preexec_fn=restore)
     wait_for(lambda: list(work.glob("ctsgan-*/source/*")))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     said = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
+    assert process.returncode == status
     assert b"cancelled" in said
     assert list(work.glob("ctsgan-*")) == []
 
