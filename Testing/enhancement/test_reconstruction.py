@@ -42,7 +42,7 @@ def test_the_command_line_has_the_same_default():
 def test_the_truth_is_hardly_moved_however_blurred_the_input(truth, blur):
     sharp, body, spacing = truth
     change = moved(sharp, seen_by_a_scanner(sharp, spacing, blur, noise_hu=0.0), spacing)[body]
-    assert change.abs().quantile(0.95) < 8.0
+    assert change.abs().quantile(0.95) < 9.0
     assert abs(change.mean()) < 0.7
 
 
@@ -96,6 +96,20 @@ def test_of_removed_noise_little_is_a_detail(spacing):
         assert (back != 0).float().mean() < 0.2
     assert shares[0] < 0.5
     assert shares[0] == pytest.approx(shares[1], rel=0.1)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_detail_of_two_input_pixels_keeps_its_height_when_the_correction_is_enlarged(scale):
+    spacing = (2.8, 2.8)
+    rows, columns = (torch.arange(64.0)[:, None], torch.arange(64.0)[None])
+    width = 2.0 / reconstruction.FWHM
+    measured = 100.0 * torch.exp(-0.5 * ((rows - 32) ** 2 + (columns - 32) ** 2) / width**2)[None, None]
+    on_the_grid, enlarged = (
+        restore_means(torch.zeros(1, 1, s * 64, s * 64), measured, torch.ones_like(measured), s, FIDELITY_MM, spacing)
+        for s in (1, scale)
+    )
+    assert on_the_grid.max() > 60
+    assert footprint_mean(enlarged, scale)[..., 32, 32] == pytest.approx(on_the_grid[..., 32, 32], rel=0.15)
 
 
 def test_fine_noise_stays_removed(truth):

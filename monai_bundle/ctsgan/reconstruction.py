@@ -40,6 +40,9 @@ STANDS_OUT = (1.5, 2.5)
 """In standard deviations of the removed noise at that width: from where on a detail is put back in part, and in full.
 Of normally distributed noise 13 % lie beyond the first and 1 % beyond the second."""
 
+BICUBIC_REACH = 2
+"""Pixels on each side that take part in a value of the enlarged correction."""
+
 NOISE_FLOOR_HU = 1.0
 """Least standard deviation of the removed noise: stored CT numbers are rounded to 1 HU."""
 
@@ -54,7 +57,8 @@ def fidelity_margin(width_mm: float, spacing_mm: tuple[float, float]) -> int:
         max(taps.numel() // 2 for taps in _taps(width, spacing_mm)) for width in (width_mm, NEIGHBOURHOOD_MM)
     )
     details = max(taps.numel() // 2 for taps in _taps(DETAIL_MM, spacing_mm))
-    return PASSES * regions + 2 * edges + (1 + PASSES) * details + gaussian_taps(BLUR_SIGMA).numel() // 2
+    blur = gaussian_taps(BLUR_SIGMA).numel() // 2
+    return PASSES * regions + 2 * edges + (1 + PASSES) * details + blur + BICUBIC_REACH
 
 
 def undone_blur(
@@ -145,5 +149,6 @@ def restore_means(
         correction = correction + filter_separable(difference - correction * valid, rows, columns) / weight
     correction = correction + lost_details(difference - correction, valid, spacing_mm)
     if scale > 1:
-        correction = F.interpolate(correction, scale_factor=float(scale), mode="bilinear", align_corners=False)
+        # bilinear would take a quarter of a detail of two pixels away again
+        correction = F.interpolate(correction, scale_factor=float(scale), mode="bicubic", align_corners=False)
     return output + correction
