@@ -43,3 +43,18 @@ def chromium():
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def span_for_photographs():
+    """A function from scale and features to mean colour and convolutions as SPAN was published with, but drawn."""
+    import torch
+
+    from ctsgan.networks.span import SPANBody
+
+    def drawn(scale, features):
+        torch.manual_seed(0)
+        convolutions = SPANBody(3, 3, scale, features, 6).convolutions()
+        return torch.tensor([0.44, 0.43, 0.4]), [(conv.weight.detach(), conv.bias.detach()) for conv in convolutions]
+
+    return drawn

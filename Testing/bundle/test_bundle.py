@@ -200,8 +200,8 @@ def test_a_plain_tensor_is_enhanced_too(abdomen):
 
 def below(config: str) -> list[str]:
     """The configs that one overrides."""
-    overrides_training = config.startswith("train_") and config != "train_psnr"
-    others = {"evaluate": ["inference"], "finetune": ["train_psnr"], "distil": ["train_psnr", "train_taught"]}
+    overrides_training = config.startswith(("train_", "finetune")) and config != "train_psnr"
+    others = {"evaluate": ["inference"], "distil": ["train_psnr", "train_taught"]}
     return others.get(config, ["train_psnr"] if overrides_training else [])
 
 

@@ -46,7 +46,7 @@ def figures(volume: Volume, scale: int, preset: str) -> dict[str, dict[str, floa
     middle = replace(volume, voxels=np.ascontiguousarray(volume.voxels[:, MIDDLE, MIDDLE]))
     names = [
         name
-        for model in ("light", "ctsgan")
+        for model in ("light", "full", "ctsgan")
         for name, method in ours.methods(model).items()
         if scale in method.scales and not name.endswith(" medium")
     ]

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from ctsgan import enhancement
-from ctsgan.enhancement import Settings, enhance_slices, held_pixels
+from ctsgan.enhancement import Settings, default_tile, enhance_slices, held_pixels
 from ctsgan.errors import CTError
 from ctsgan.models import load_generator, scales
-from ctsgan.networks import LightGenerator
+from ctsgan.networks import LightGenerator, SPANGenerator
 
 SPACING = (0.9765625, 0.9765625)
 SCALES = scales("light")
@@ -188,3 +188,12 @@ def test_half_precision_stays_within_one_hu(abdomen):
     exact = enhance_slices(abdomen.astype(np.float32), SPACING, generator)
     half = enhance_slices(abdomen.astype(np.float32), SPACING, generator, Settings(dtype=torch.bfloat16))
     assert np.sqrt(np.mean((half - exact) ** 2)) < 1.0
+
+
+def test_tiles_are_for_what_the_body_is_large_on():
+    light, span = LightGenerator(2), SPANGenerator(2, features=8, told=True, experts=True)
+    assert light.size_multiple == span.size_multiple == 2
+    assert default_tile(light, (1024, 600)) is None
+    assert default_tile(light, (1025, 600)) == 1024
+    assert default_tile(span, (512, 512)) is None
+    assert default_tile(span, (600, 512)) == 512

@@ -6,7 +6,7 @@ import torch
 
 from ctsgan.evaluation.methods import ncnn
 from ctsgan.evaluation.methods.method import through_pictures
-from ctsgan.evaluation.methods.span import MergedSpan
+from ctsgan.evaluation.methods.span import ColourSpan
 from ctsgan.evaluation.methods.srmd import gaussian_kernel
 
 PARAM = """7767517
@@ -68,7 +68,7 @@ def test_spans_attention_is_zero_where_a_block_says_nothing():
     first = torch.zeros(4, 3, 3, 3), torch.ones(4)
     enlarge = torch.zeros(12, 4, 3, 3), torch.zeros(12)
     enlarge[0][:, 0, 1, 1] = 1.0
-    network = MergedSpan(torch.full((3,), 0.5), [first, *[zero] * 18, zero, join, enlarge], 2)
+    network = ColourSpan(torch.full((3,), 0.5), [first, *[zero] * 18, zero, join, enlarge], 2)
     assert torch.equal(network(torch.rand(1, 1, 5, 6)), torch.ones(1, 1, 10, 12))
 
 

@@ -1,4 +1,4 @@
-"""Makes spandrel importable, and small networks of both families that look trained."""
+"""Makes spandrel importable, and small networks of each family that look trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ctsgan.evaluation.methods.spandrel_file import import_spandrel
-from ctsgan.networks import CTsGANGenerator, LightGenerator
+from ctsgan.networks import CTsGANGenerator, LightGenerator, SPANGenerator
 
 import_spandrel()
 
@@ -28,9 +28,13 @@ def light_fine_turned(scale: int) -> nn.Module:
     return LightGenerator(scale, features=16, blocks=2, body_pixel=1, turns=8)
 
 
-@pytest.fixture(params=[rrdb, light, light_fine_turned], ids=["rrdb", "light", "light fine turned"])
+def span(scale: int) -> nn.Module:
+    return SPANGenerator(scale, features=16, blocks=2)
+
+
+@pytest.fixture(params=[rrdb, light, light_fine_turned, span], ids=["rrdb", "light", "light fine turned", "span"])
 def build(request: pytest.FixtureRequest) -> Callable[[int], nn.Module]:
-    """The training form of either family for a scale."""
+    """The training form of each family for a scale."""
     torch.manual_seed(0)
     return request.param
 

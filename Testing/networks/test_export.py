@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.export import Dim
 
-from ctsgan.networks import LightGenerator, fold
+from ctsgan.networks import LightGenerator, SPANGenerator, fold
 from ctsgan.softness import with_softness
 
 SIZES = ((2, 1, 24, 20), (1, 1, 12, 32))
@@ -51,9 +51,11 @@ def test_torchscript_by_scripting_keeps_scale_size_and_reach_too(network, images
         assert getattr(loaded, name) == getattr(network, name)
 
 
-@pytest.fixture
-def experts(trained_light) -> LightGenerator:
-    return trained_light(2, features=8, blocks=1, told=True, experts=True).eval()
+@pytest.fixture(params=["light", "span"])
+def experts(trained_light, request) -> LightGenerator | SPANGenerator:
+    torch.manual_seed(0)
+    light = trained_light(2, features=8, blocks=1, told=True, experts=True)
+    return (light if request.param == "light" else SPANGenerator(2, 8, 2, told=True, experts=True)).eval()
 
 
 def test_experts_by_scripting_are_still_chosen_by_the_softness(experts, images):

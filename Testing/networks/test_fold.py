@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from ctsgan.networks import CTsGANGenerator, LightGenerator, SPANGenerator, fold
 from ctsgan.softness import with_softness
 
 from .conftest import make_trained
@@ -29,6 +29,8 @@ def test_no_normalisation_is_left(trained):
 def test_result_has_the_parameters_of_the_inference_form(trained, scale, image):
     if isinstance(trained, CTsGANGenerator):
         plain = CTsGANGenerator(scale, features=16, growth=32, blocks=2, batch_norm=False)
+    elif isinstance(trained, SPANGenerator):
+        plain = SPANGenerator(scale, 16, 2)
     else:
         plain = LightGenerator(scale, 16, 2, body_pixel=trained.size_multiple, turns=trained.turns)
     folded = fold(trained)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ctsgan.networks import CTsGANGenerator, LightGenerator, fold
+from ctsgan.networks import CTsGANGenerator, LightGenerator, SPANGenerator, fold
 from ctsgan.networks.rrdb import STRIP
 from ctsgan.softness import with_softness
 
@@ -25,7 +25,7 @@ def test_sizes_that_are_multiples_of_size_multiple_are_accepted(trained, scale):
         assert trained(torch.rand(1, 1, rows, columns)).shape[-2:] == (scale * rows, scale * columns)
 
 
-@pytest.mark.parametrize("generator", [CTsGANGenerator, LightGenerator])
+@pytest.mark.parametrize("generator", [CTsGANGenerator, LightGenerator, SPANGenerator])
 @pytest.mark.parametrize("unsuitable", [0, 3, 8])
 def test_other_scales_are_refused(generator, unsuitable):
     with pytest.raises(ValueError, match=f"scale must be 1, 2 or 4, got {unsuitable}"):
@@ -34,12 +34,17 @@ def test_other_scales_are_refused(generator, unsuitable):
 
 @pytest.mark.parametrize(
     "build",
-    [CTsGANGenerator, LightGenerator, partial(LightGenerator, body_pixel=1)],
-    ids=["rrdb", "light", "light fine"],
+    [
+        partial(CTsGANGenerator, blocks=1),
+        partial(LightGenerator, blocks=1),
+        partial(LightGenerator, blocks=1, body_pixel=1),
+        partial(SPANGenerator, blocks=2),
+    ],
+    ids=["rrdb", "light", "light fine", "span"],
 )
 def test_reach_is_as_far_as_an_output_pixel_sees(build, scale):
     """Not a number spreads through every weight: where the output is one, the pixel has been seen."""
-    network = build(scale, features=4, blocks=1).double().eval()
+    network = build(scale, features=4).double().eval()
     reach, multiple = network.reach, network.size_multiple
     assert reach % multiple == 0
     middle = reach + 2 * multiple
@@ -72,6 +77,12 @@ def test_reach_grows_with_the_blocks():
     assert CTsGANGenerator(4, features=4, blocks=16).reach == 245
     assert LightGenerator(4, features=4, blocks=9).reach == 22
     assert LightGenerator(1, features=4, blocks=9).reach == 44
+    assert SPANGenerator(4, features=4, blocks=6).reach == 21
+
+
+def test_with_experts_the_reach_is_that_of_either():
+    network = SPANGenerator(2, features=4, told=True, experts=True)
+    assert (network.reach, network.size_multiple) == (network.soft.reach, 2) == (44, 2)
 
 
 def test_untrained_light_generator_is_bicubic_interpolation(scale, image):
@@ -81,9 +92,9 @@ def test_untrained_light_generator_is_bicubic_interpolation(scale, image):
     torch.testing.assert_close(output, upscaled, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("build", [CTsGANGenerator, LightGenerator], ids=["rrdb", "light"])
+@pytest.mark.parametrize("build", [CTsGANGenerator, LightGenerator, SPANGenerator], ids=["rrdb", "light", "span"])
 def test_mixed_precision_does_not_round_the_output_to_steps(build, image):
-    network = build(2, features=8, blocks=1).eval()
+    network = build(2, features=8, blocks=2).eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         output = network(image)
     assert output.dtype == torch.float32
@@ -113,7 +124,7 @@ def test_batch_norm_follows_every_convolution_of_the_dense_blocks_and_no_other()
     assert sum(isinstance(module, nn.BatchNorm2d) for module in network.body.modules()) == 2 * 3 * 5
 
 
-def test_every_parameter_of_either_family_is_trained(build, scale, image):
+def test_every_parameter_of_each_family_is_trained(build, scale, image):
     network = build(scale).train()
     if isinstance(network, LightGenerator):
         nn.init.normal_(network.exit.weight)
@@ -147,9 +158,28 @@ def test_each_slice_has_the_expert_for_its_kernel(scale, turns, trained_light):
         torch.testing.assert_close(network(images), single(images))
 
 
-def test_experts_need_to_be_told():
+@pytest.mark.parametrize("turns", [1, 4])
+def test_soft_and_doubtful_kernels_have_a_light_generator_instead_of_span(scale, turns):
+    network = SPANGenerator(scale, features=8, blocks=2, told=True, experts=True, turns=turns)
+    nn.init.normal_(network.soft.exit.weight, std=0.1)
+    alone = SPANGenerator(scale, features=8, blocks=2, told=True, turns=turns)
+    alone.load_state_dict({name: value for name, value in network.state_dict().items() if not name.startswith("soft.")})
+    assert network.soft.turns == turns
+    nn.init.normal_(network.soft.soft.exit.weight, std=0.1)
+    images = torch.rand(4, 1, 24, 20, generator=torch.Generator().manual_seed(1))
+    told = with_softness(images, torch.tensor([0.0, 0.9, 0.3, 0.5]))
+    with torch.no_grad():
+        result = network(told)
+        torch.testing.assert_close(result[[0, 2]], alone(told[[0, 2]]))
+        torch.testing.assert_close(result[1:2], network.soft.soft(told[1:2]))
+        torch.testing.assert_close(result[3:], network.soft.enhanced(told[3:]))
+        torch.testing.assert_close(network(images), alone(images))
+
+
+@pytest.mark.parametrize("build", [LightGenerator, SPANGenerator])
+def test_experts_need_to_be_told(build):
     with pytest.raises(ValueError, match="must be told"):
-        LightGenerator(2, experts=True)
+        build(2, experts=True)
 
 
 @pytest.mark.parametrize("turns", [2, 4, 8])

@@ -15,6 +15,7 @@ from ctsgan.losses import (
     RelativisticAverageLoss,
     VoxelLoss,
     WindowedL1Loss,
+    WindowedPSNRLoss,
     footprints,
 )
 
@@ -192,3 +193,19 @@ def test_an_image_without_error_is_nothing_to_follow():
     loss.backward()
     assert loss.isfinite()
     assert not air.grad.any()
+
+
+def test_the_loss_of_psnr_is_that_but_for_its_unit(target):
+    """An error that halves takes 6 dB from it, in each image alike, wide and in the window."""
+    error = 40 / HU_STEPS * torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
+    error[1] *= 10
+    loss = WindowedPSNRLoss(window_weight=0.0, least_hu=0.0)
+    fallen = loss(target + error, target) - loss(target + error / 2, target)
+    assert 10 / math.log(10) * fallen.item() == pytest.approx(6.02, abs=0.01)
+    windowed = WindowedPSNRLoss(window_hu=(-160.0, 240.0), window_weight=1.0)
+    water = torch.full_like(target, 0.25)
+    # 100 HU more is 100 HU in the window too, 900 HU no more than its upper end
+    within, beyond = (windowed(water + hu / HU_STEPS, water).item() for hu in (100, 900))
+    assert within == pytest.approx(2 * math.log(100**2 + 4), rel=1e-5)
+    assert beyond == pytest.approx(math.log(900**2 + 4) + math.log(240**2 + 4), rel=1e-5)
+    assert torch.isfinite(windowed(water, water))

@@ -10,10 +10,11 @@ from monai.inferers import SimpleInferer
 
 from ctsgan import models
 from ctsgan.errors import CTError
+from ctsgan.evaluation.methods.span import ColourSpan
 from ctsgan.intensity import HU_STEPS
 from ctsgan.losses import WindowedL1Loss
 from ctsgan.models import load_generator
-from ctsgan.networks import CTsGANGenerator, LightGenerator
+from ctsgan.networks import CTsGANGenerator, LightGenerator, SPANGenerator
 from ctsgan.publish import main as publish
 from ctsgan.publish import publish as publish_weights
 from ctsgan.softness import with_softness
@@ -126,6 +127,54 @@ def test_what_is_no_esrgan_is_not_fine_tuned(esrgan, problem, dataset, train, tm
     assert problem in str(caught.value.__cause__)
 
 
+SPAN_CONFIGS = ("train_psnr.json", "train_blind.json", "finetune_span.json")
+
+
+@pytest.fixture(scope="module")
+def span_run(dataset, train, tmp_path_factory, span_for_photographs):
+    output = tmp_path_factory.mktemp("span")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ctsgan.evaluation.methods.span.published", span_for_photographs)
+        settings = {"max_epochs": 1, "epoch_length": 2, "patch_size": 8, "network_def#features": 48}
+        train(dataset, output, SPAN_CONFIGS, learning_rate=0.0, **settings)
+    return output / "checkpoint.pt"
+
+
+def test_span_for_photographs_is_fine_tuned(span_run, span_for_photographs):
+    theirs = ColourSpan(*span_for_photographs(2, 48), 2)
+    tuned = SPANGenerator(2, features=48, told=True)
+    tuned.load_state_dict(torch.load(span_run, weights_only=True)["averaged"])
+    image = torch.rand(1, 1, 48, 48)
+    inside = (..., slice(2 * tuned.reach, -2 * tuned.reach), slice(2 * tuned.reach, -2 * tuned.reach))
+    with torch.no_grad():
+        # nothing was learnt at a rate of 0
+        torch.testing.assert_close(tuned(image)[inside], theirs(image)[inside], rtol=0, atol=1e-5)
+
+
+def test_without_its_weights_span_is_not_fine_tuned(dataset, train, tmp_path, monkeypatch):
+    monkeypatch.setenv("CTSGAN_PEERS", str(tmp_path))
+    for settings, problem in (({}, "--get-peers"), ({"network_def#features": 50}, "published for x2 and x4 with 48")):
+        with pytest.raises(RuntimeError) as caught:
+            train(dataset, tmp_path / "run", SPAN_CONFIGS, max_epochs=1, **settings)
+        assert problem in str(caught.value.__cause__)
+
+
+def test_what_soft_kernels_have_may_be_published_from_another_run(span_run, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    offer = {"architecture": "SPANGenerator", "arguments": {"told": True, "experts": True, "features": 48}}
+    entry = {"architecture": "LightGenerator", "arguments": {}, "scales": {"2": offer}}
+    (folder / "models.json").write_text(json.dumps({"models": {"full": entry}}))
+    with pytest.raises(CTError, match="does not fit full x2"):
+        publish_weights(span_run, "full", 2, "low", folder=folder)
+    publish_weights(span_run, "full", 2, "low", folder=folder, soft=models.models_folder() / "light_x2.pt")
+    network, light = load_generator("full", 2, folder=folder), load_generator("light", 2)
+    for softness in (0.5, 1.0):
+        image = with_softness(torch.rand(1, 1, 20, 20), torch.tensor([softness]))
+        with torch.no_grad():
+            assert torch.equal(network(image), light(image))
+
+
 def test_a_checkpoint_is_published_and_loads(first_run, tmp_path, monkeypatch):
     folder = tmp_path / "models"
     shutil.copytree(models.models_folder(), folder)
@@ -181,7 +230,7 @@ def test_a_told_generator_is_trained_published_and_told(dataset, train, tmp_path
     (folder / "models.json").write_text(catalogue)
     publish_weights(tmp_path / "run" / "checkpoint.pt", "light", 2, "low", folder=folder)
     # who has the weights of another has the arguments that go with them
-    assert models.arguments("full", 2, folder) == {"turns": 8, "told": True, "experts": True}
+    assert models.arguments("full", 4, folder) == {"turns": 8, "told": True, "experts": True}
     assert models.arguments("full", 1, folder) == {"turns": 8}
     network = load_generator("light", 2, folder=folder)
     image = torch.rand(1, 1, 20, 20)

@@ -154,7 +154,7 @@ def _enlarge(image: torch.Tensor, scale: int, mode: str) -> torch.Tensor:
 
 def default_tile(network: torch.nn.Module, shape: tuple[int, int]) -> int | None:
     """Tiles only where a slice (rows, columns) is so large that its features would not fit into 1 GiB."""
-    largest = LARGEST_BODY * network.size_multiple
+    largest = LARGEST_BODY * getattr(network, "body_pixel", network.size_multiple)
     return largest if max(shape) > largest else None
 
 

@@ -70,6 +70,38 @@ class WindowedL1Loss(nn.Module):
         return F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu, reduction="none").mean(dim=(1, 2, 3))
 
 
+class WindowedPSNRLoss(nn.Module):
+    """The logarithm of the mean squared error over the whole range, plus a share of that inside a soft-tissue window.
+
+    The mean of both over images is what PSNR averages, but for its unit and sign, so no error is followed in another
+    way than it is measured: where an edge is, the best answer is the mean of what could be there, not the median.
+
+    Args:
+        window_hu: lower and upper end of the window in HU.
+        window_weight: weight of the windowed term.
+        least_hu: what is added to each root mean squared error in HU, squared, so that air, which is easy, does not
+            count beyond measure.
+    """
+
+    def __init__(
+        self, window_hu: tuple[float, float] = (-160.0, 240.0), window_weight: float = 1.0, least_hu: float = 2.0
+    ) -> None:
+        super().__init__()
+        self.window_hu = tuple(window_hu)
+        self.window_weight = window_weight
+        self.least_hu = least_hu
+
+    def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        prediction, target = (from_network_range(image.float()) for image in (prediction, target))
+        wide = self._error(prediction, target)
+        prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
+        return (wide + self.window_weight * self._error(prediction, target)).mean()
+
+    def _error(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of each image, shape (B,)."""
+        return ((prediction - target).square().mean(dim=(1, 2, 3)) + self.least_hu**2).log()
+
+
 class PerceptualLoss(nn.Module):
     """Mean absolute difference of a frozen network's features before activation (ESRGAN, Wang et al. 2018).
 

@@ -75,6 +75,19 @@ def arguments(model: str, scale: int, folder: Path | None = None) -> dict[str, A
     return combined_arguments(entry, _offer(entry, model, scale))
 
 
+def architecture(model: str, scale: int, folder: Path | None = None) -> type[torch.nn.Module]:
+    """The class of a model's generator at one scale."""
+    entry = _entry(model, folder)
+    return combined_architecture(entry, _offer(entry, model, scale))
+
+
+def combined_architecture(entry: dict[str, Any], offer: dict[str, Any]) -> type[torch.nn.Module]:
+    """:func:`architecture` from a model's entry in the catalogue and what it says of one scale."""
+    from . import networks
+
+    return getattr(networks, offer.get("architecture", entry["architecture"]))
+
+
 def combined_arguments(entry: dict[str, Any], offer: dict[str, Any]) -> dict[str, Any]:
     """:func:`arguments` from a model's entry in the catalogue and what it says of one scale."""
     return entry["arguments"] | offer.get("arguments", {})
@@ -115,10 +128,7 @@ def new_generator(model: str, scale: int, folder: Path | None = None) -> torch.n
     Raises:
         CTError: if model or scale is not offered.
     """
-    from . import networks
-
-    architecture = getattr(networks, _entry(model, folder)["architecture"])
-    return architecture(scale=scale, **arguments(model, scale, folder))
+    return architecture(model, scale, folder)(scale=scale, **arguments(model, scale, folder))
 
 
 def load_generator(

@@ -19,11 +19,18 @@ import torch
 
 from . import networks
 from .errors import CTError
-from .models import combined_arguments, models_folder, stored_catalogue
+from .models import combined_architecture, combined_arguments, models_folder, stored_catalogue
+from .networks.grow import SOFT_PREFIX
 
 
 def publish(
-    checkpoint: Path, model: str, scale: int, stage: str, quality: str | None = None, folder: Path | None = None
+    checkpoint: Path,
+    model: str,
+    scale: int,
+    stage: str,
+    quality: str | None = None,
+    folder: Path | None = None,
+    soft: Path | None = None,
 ) -> Path:
     """Write ``{model}_x{scale}[_high].pt`` and its catalogue entry; returns its path.
 
@@ -34,6 +41,7 @@ def publish(
         stage: "low" for weights of the first training stage, "high" for the second.
         quality: one line with figures for ``ctsgan models``; ``None`` keeps the old one.
         folder: of the models; ``None`` is the bundle's.
+        soft: another checkpoint or weight file, which is taken for soft kernels; ``None`` takes the checkpoint's own.
 
     Raises:
         CTError: if the checkpoint is of another architecture.
@@ -41,13 +49,15 @@ def publish(
     folder = folder or models_folder()
     content = stored_catalogue(folder)
     entry = content["models"][model]
-    architecture = getattr(networks, entry["architecture"])
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["averaged"]
+    state = _averaged(checkpoint)
     offer = entry["scales"].setdefault(str(scale), {"quality": ""})
     arguments = combined_arguments(entry, offer)
     if "batch_norm" in arguments:  # the catalogue says what is stored, where normalisations are folded
         arguments["batch_norm"] = any("running_var" in name for name in state)
-    trained = architecture(scale=scale, **arguments)
+    trained = combined_architecture(entry, offer)(scale=scale, **arguments)
+    if soft is not None:
+        state = {name: value for name, value in state.items() if not name.startswith(SOFT_PREFIX)}
+        state |= {SOFT_PREFIX + name: value for name, value in _averaged(soft).items()}
     try:
         trained.load_state_dict(state)
     except RuntimeError:
@@ -70,6 +80,12 @@ def publish(
     return path
 
 
+def _averaged(path: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a checkpoint, or those of a weight file."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return state.get("averaged", state)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
@@ -77,9 +93,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scale", type=int, choices=(1, 2, 4), required=True)
     parser.add_argument("--stage", choices=("low", "high"), default="low")
     parser.add_argument("--quality", help="one line with figures for `ctsgan models`")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--soft", type=Path, help="another checkpoint or weight file, for soft kernels")
+    given = parser.parse_args(argv)
     try:
-        path = publish(arguments.checkpoint, arguments.model, arguments.scale, arguments.stage, arguments.quality)
+        path = publish(given.checkpoint, given.model, given.scale, given.stage, given.quality, soft=given.soft)
     except CTError as error:
         raise SystemExit(f"ctsgan.publish: {error}") from None
     print(path)

@@ -22,7 +22,7 @@ from .data import PatchBatches
 from .errors import CTError
 from .intensity import from_network_range
 from .networks import LightGenerator, grow, misfit, was_told
-from .networks.light import turned, turned_back
+from .networks.expert import turned, turned_back
 
 CHECKPOINT = "checkpoint.pt"
 

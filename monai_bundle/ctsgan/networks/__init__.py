@@ -8,15 +8,18 @@ from .interpolate import interpolate
 from .light import LightGenerator
 from .perceptual import VGGFeatures
 from .rrdb import CTsGANGenerator
+from .span import SPANGenerator, from_span
 
 __all__ = [
     "CTsGANGenerator",
     "LightGenerator",
+    "SPANGenerator",
     "UNetDiscriminator",
     "VGGFeatures",
     "calibrate",
     "fold",
     "from_esrgan",
+    "from_span",
     "grow",
     "interpolate",
     "misfit",

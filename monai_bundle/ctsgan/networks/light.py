@@ -6,16 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..softness import UNKNOWN
+from .expert import ExpertGenerator
 from .told import softness_channel
 
 UNIT = 256.0 / 4096.0
 """Inside the network one unit is 256 HU around 0 HU, so that soft tissue spans about [-1, 1]."""
 WATER = 1024.0 / 4096.0
 """0 HU in the networks' range."""
-
-SOFT = 0.8
-"""Softness above which a generator with experts takes the one for soft kernels: in doubt, the other one loses less."""
 
 BODY_PIXEL = {1: 2, 2: 2, 4: 1}
 """Input pixels to a pixel of the body, along each axis, by scale."""
@@ -45,21 +42,7 @@ class ResidualBlock(nn.Module):
         return features + self.conv2(F.relu(self.conv1(features)))
 
 
-def turned(image: torch.Tensor, turn: int) -> torch.Tensor:
-    """One of the eight symmetries of a square, 0 to 7: flipped along columns (1) and rows (2), then transposed (4)."""
-    if turn & 1:
-        image = image.flip(-1)
-    if turn & 2:
-        image = image.flip(-2)
-    return image.transpose(-2, -1) if turn & 4 else image
-
-
-def turned_back(image: torch.Tensor, turn: int) -> torch.Tensor:
-    """The inverse of :func:`turned`."""
-    return turned(image.transpose(-2, -1) if turn & 4 else image, turn & 3)
-
-
-class LightGenerator(nn.Module):
+class LightGenerator(ExpertGenerator):
     """A CT slice in the networks' range, upscaled and cleaned: bicubic interpolation plus a learnt residual.
 
     The body works at a quarter of the output's resolution at x2 and x4 (a pixel-unshuffle at the entrance of x2, as
@@ -75,23 +58,11 @@ class LightGenerator(nn.Module):
         told: whether the body also gets, as one more channel, how soft the kernel was that the slice was reconstructed
             with (:mod:`ctsgan.softness`). A slice of smooth anatomy and a blurred one look alike where a network
             looks; the noise of the whole volume tells them apart.
-        experts: whether one set of weights is for sharp kernels and another, in :attr:`soft`, for those softer than
-            :data:`SOFT`. Twice the weights, in the time of one: what is blurred and noisy asks for another answer
-            than what was only reduced, and one network of this size gains on the one what it loses on the other.
-        turns: 1, 2, 4 or 8: the residual is the mean over so many of the eight flips and quarter turns of the slice
-            (self-ensemble, Timofte et al., CVPR 2016). What the network got wrong by chance differs among them. The
-            weights are the same; train with 1.
-
-    Attributes:
-        scale: as given.
-        told: as given.
-        softness: what it takes where it is not given one.
-        soft: the generator for soft kernels, or ``None``.
-        size_multiple: what H and W are multiples of, input pixels to a pixel of the body.
-        reach: how far, in input pixels, an output pixel can see at most; a multiple of ``size_multiple``.
-
-    Shape: (B, 1, H, W), or (B, 2, H, W) with the softness, -1 to 1, as a second channel of one value a slice, to
-        (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
+        experts: whether one set of weights is for sharp kernels and another, in ``soft``, for those softer than
+            :data:`ctsgan.networks.expert.SOFT`. Twice the weights, in the time of one: what is blurred and noisy asks
+            for another answer than what was only reduced, and one network of this size gains on the one what it loses
+            on the other.
+        turns: see :class:`ExpertGenerator`, with attributes and shape.
     """
 
     def __init__(
@@ -104,21 +75,13 @@ class LightGenerator(nn.Module):
         experts: bool = False,
         turns: int = 1,
     ) -> None:
-        super().__init__()
-        if scale not in BODY_PIXEL:
-            raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
-        if turns not in (1, 2, 4, 8):
-            raise ValueError(f"turns must be 1, 2, 4 or 8, got {turns}")
+        super().__init__(scale, told, turns)
         if experts and not told:
             raise ValueError("experts are chosen by the softness, so the generator must be told it")
         features = features or FEATURES[scale]
         blocks = blocks or BLOCKS[scale]
-        self.scale = scale
-        self.told = told
-        self.softness = UNKNOWN
-        self.turns = turns
         # TorchScript knows the attributes of a module, not the constants of a file
-        self.unit, self.water, self.soft_above = UNIT, WATER, SOFT
+        self.unit, self.water = UNIT, WATER
         self.size_multiple = body_pixel or BODY_PIXEL[scale]
         self.shuffle = scale * self.size_multiple
         # 2 convolutions a block, entrance, body_end and exit; one more, as an input pixel may lie anywhere in its
@@ -141,25 +104,8 @@ class LightGenerator(nn.Module):
         features = entrance + self.body_end(self.blocks(entrance))
         return F.pixel_shuffle(self.exit(features), self.shuffle) * self.unit
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        if self.soft is None or image.shape[1] == 1:
-            return self.enhanced(image)
-        soft = image[:, 1, 0, 0] > self.soft_above
-        if bool(soft.all()):
-            return self.soft(image)
-        if not bool(soft.any()):
-            return self.enhanced(image)
-        results = torch.cat([self.enhanced(image[~soft]), self.soft(image[soft])])
-        order = torch.cat([torch.nonzero(~soft), torch.nonzero(soft)])[:, 0]
-        return results[torch.argsort(order)]
-
-    def enhanced(self, image: torch.Tensor) -> torch.Tensor:
-        """With this generator's own weights."""
+    def once(self, image: torch.Tensor) -> torch.Tensor:
         residual = self.residual(image)
-        for turn in range(1, self.turns):
-            residual = residual + turned_back(self.residual(turned(image, turn)), turn)
-        if self.turns > 1:
-            residual = residual / self.turns
         image = image[:, :1]
         if self.scale == 1:
             return image + residual

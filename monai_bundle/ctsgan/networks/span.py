@@ -1,0 +1,185 @@
+"""SPAN, a light network with parameter-free attention (Wan et al., CVPR Workshops 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .expert import ExpertGenerator
+from .light import WATER, LightGenerator, conv
+from .rrdb import UnroundedConv2d
+from .told import softness_channel
+
+UNIT = 64.0 / 4096.0
+"""Inside the network one unit is 64 HU around 0 HU, which with photographs was about four grey values."""
+
+SHARP = 0.3
+"""Softness up to which a generator with experts takes SPAN: from means over footprints (0) to filters that sharpen
+(-1), where the measure leaves no doubt."""
+
+FEATURES = 52
+"""Channels, as the larger one of the two published networks has."""
+BLOCKS = 6
+"""Blocks, as both published networks have."""
+
+
+class AttentionBlock(nn.Module):
+    """Three convolutions, whose result says how much of it and of the input goes on.
+
+    The attention, sigmoid(t) - 1/2 of the third convolution's t, needs no parameters: far from zero counts, and the
+    sign is kept. Each convolution is that of inference, in which the branches of the published training form are
+    merged. Shape (B, features, H, W) in and out.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = conv(features, features)
+        self.conv2 = conv(features, features)
+        self.conv3 = conv(features, features)
+
+    def first(self, features: torch.Tensor) -> torch.Tensor:
+        """What the first convolution found, which the network's end sees of the last block."""
+        return F.silu(self.conv1(features))
+
+    def rest(self, features: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+        """The block's output, from its input and :meth:`first` of it."""
+        third = self.conv3(F.silu(self.conv2(first)))
+        return (third + features) * (torch.sigmoid(third) - 0.5)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.rest(features, self.first(features))
+
+
+class SPANBody(nn.Module):
+    """SPAN from the image to the pixel shuffle, in its form for inference.
+
+    Args:
+        channels: of the image.
+        colours: of the output.
+        scale: of the pixel shuffle.
+        features: channels inside.
+        blocks: number of :class:`AttentionBlock`, two or more.
+
+    Attributes:
+        reach: how far, in input pixels, an output pixel can see at most.
+
+    Shape: (B, channels, H, W) to (B, colours, scale H, scale W).
+    """
+
+    def __init__(self, channels: int, colours: int, scale: int, features: int, blocks: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.reach = 3 * blocks + 3
+        # the image goes through the network's ends whole: what they round, the output has lost
+        self.entrance = UnroundedConv2d(channels, features, 3, padding=1)
+        self.first_block = AttentionBlock(features)
+        self.blocks = nn.ModuleList(AttentionBlock(features) for _ in range(blocks - 2))
+        self.last_block = AttentionBlock(features)
+        self.body_end = conv(features, features)
+        self.join = nn.Conv2d(4 * features, features, 1)
+        self.exit = UnroundedConv2d(features, colours * scale**2, 3, padding=1)
+
+    def convolutions(self) -> list[nn.Conv2d]:
+        """All of them in the order of the published file."""
+        blocks = [self.first_block, *self.blocks, self.last_block]
+        inside = [convolution for block in blocks for convolution in (block.conv1, block.conv2, block.conv3)]
+        return [self.entrance, *inside, self.body_end, self.join, self.exit]
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        entrance = self.entrance(image)
+        after_one = self.first_block(entrance)
+        features = after_one
+        for block in self.blocks:
+            features = block(features)
+        first = self.last_block.first(features)
+        end = self.body_end(self.last_block.rest(features, first))
+        return F.pixel_shuffle(self.exit(self.join(torch.cat([entrance, end, after_one, first], dim=1))), self.scale)
+
+
+class SPANGenerator(ExpertGenerator):
+    """A CT slice in the networks' range, upscaled and cleaned by SPAN, which can begin with what photographs taught it.
+
+    It makes the image itself, not what is added to an interpolation.
+
+    Args:
+        scale: 2 or 4, output pixels for an input pixel along each axis; 1 is allowed.
+        features: channels; ``None`` takes :data:`FEATURES`.
+        blocks: number of :class:`AttentionBlock`, two or more; ``None`` takes :data:`BLOCKS`.
+        told: whether it also gets, as one more channel, how soft the kernel was (:mod:`ctsgan.softness`).
+        experts: whether slices softer than :data:`SHARP` go through a :class:`LightGenerator` with experts, in
+            ``soft``, instead: photographs are not blurred and noisy in a scanner's way, and what they taught SPAN is
+            no help there.
+        turns: see :class:`ExpertGenerator`, with attributes and shape.
+
+    Attributes:
+        body_pixel: input pixels to a pixel of the body, along each axis; fewer than ``size_multiple``, which the
+            expert for soft kernels may ask for.
+    """
+
+    def __init__(
+        self,
+        scale: int,
+        features: int | None = None,
+        blocks: int | None = None,
+        told: bool = False,
+        experts: bool = False,
+        turns: int = 1,
+    ) -> None:
+        super().__init__(scale, told, turns)
+        if experts and not told:
+            raise ValueError("experts are chosen by the softness, so the generator must be told it")
+        # TorchScript knows the attributes of a module, not the constants of a file
+        self.unit, self.water, self.soft_above = UNIT, WATER, SHARP
+        self.size_multiple = self.body_pixel = 1
+        self.body = SPANBody(1 + int(told), 1, scale, features or FEATURES, blocks or BLOCKS)
+        self.reach = self.body.reach
+        self.soft = LightGenerator(scale, told=True, experts=True, turns=turns) if experts else None
+        if self.soft is not None:
+            self.size_multiple = self.soft.size_multiple
+            self.reach = -(-max(self.reach, self.soft.reach) // self.size_multiple) * self.size_multiple
+
+    def once(self, image: torch.Tensor) -> torch.Tensor:
+        pixels = (image[:, :1] - self.water) / self.unit
+        if self.told:
+            pixels = torch.cat([pixels, softness_channel(image, 1, self.softness)], dim=1)
+        return self.water + self.unit * self.body(pixels)
+
+
+def from_span(
+    mean: torch.Tensor, convolutions: Sequence[tuple[torch.Tensor, torch.Tensor]], network: SPANGenerator
+) -> dict[str, torch.Tensor]:
+    """Weights with which a generator does to CT what a SPAN for photographs does to a grey picture of it.
+
+    The picture is the whole range, -1024 to 3071 HU as grey from 0 to 1, and the output the mean of its colours. A
+    softness is not listened to.
+
+    Args:
+        mean: of each colour of the training photographs, (3,), in [0, 1].
+        convolutions: weight and bias of each, in the order of :meth:`SPANBody.convolutions`; the picture counts in
+            steps of an 8-bit one.
+        network: to be started; it is not changed.
+
+    Returns:
+        a state dictionary for ``network`` without its expert for soft kernels.
+
+    Raises:
+        ValueError: if they are not of its size.
+    """
+    own = network.body.convolutions()
+    (first, first_bias), *inside, (last, last_bias) = convolutions
+    colours = len(mean)
+    # what the network counts is (unit x + water) as a picture's grey
+    grey = F.pad(255.0 * UNIT * first.sum(dim=1, keepdim=True), (0, 0, 0, 0, 0, int(network.told)))
+    grey_bias = first_bias + 255.0 * (first.sum(dim=(2, 3)) * (WATER - mean)).sum(dim=1)
+    one = last.unflatten(0, (colours, -1)).mean(dim=0) / UNIT
+    one_bias = (last_bias.unflatten(0, (colours, -1)).mean(dim=0) - WATER) / UNIT
+    state = {}
+    names = {id(module): name for name, module in network.named_modules()}
+    for module, (weight, bias) in zip(own, [(grey, grey_bias), *inside, (one, one_bias)], strict=True):
+        if module.weight.shape != weight.shape:
+            raise ValueError(f"{names[id(module)]} is {tuple(module.weight.shape)}, not {tuple(weight.shape)}")
+        state |= {f"{names[id(module)]}.weight": weight, f"{names[id(module)]}.bias": bias}
+    return state
