@@ -10,7 +10,6 @@ from torch import nn
 
 from .expert import ExpertGenerator
 from .light import WATER, LightGenerator, conv
-from .rrdb import UnroundedConv2d
 from .told import softness_channel
 
 UNIT = 64.0 / 4096.0
@@ -56,6 +55,9 @@ class AttentionBlock(nn.Module):
 class SPANBody(nn.Module):
     """SPAN from the image to the pixel shuffle, in its form for inference.
 
+    Mixed precision leaves it alone. The attention multiplies features by features, block after block, and what float16
+    rounds away of them came out as 100 HU and more beside a step from metal to air.
+
     Args:
         channels: of the image.
         colours: of the output.
@@ -73,14 +75,13 @@ class SPANBody(nn.Module):
         super().__init__()
         self.scale = scale
         self.reach = 3 * blocks + 3
-        # the image goes through the network's ends whole: what they round, the output has lost
-        self.entrance = UnroundedConv2d(channels, features, 3, padding=1)
+        self.entrance = conv(channels, features)
         self.first_block = AttentionBlock(features)
         self.blocks = nn.ModuleList(AttentionBlock(features) for _ in range(blocks - 2))
         self.last_block = AttentionBlock(features)
         self.body_end = conv(features, features)
         self.join = nn.Conv2d(4 * features, features, 1)
-        self.exit = UnroundedConv2d(features, colours * scale**2, 3, padding=1)
+        self.exit = conv(features, colours * scale**2)
 
     def convolutions(self) -> list[nn.Conv2d]:
         """All of them in the order of the published file."""
@@ -89,6 +90,13 @@ class SPANBody(nn.Module):
         return [self.entrance, *inside, self.body_end, self.join, self.exit]
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_scripting():  # which takes only devices named in the source
+            return self.whole(image)
+        with torch.autocast(image.device.type, enabled=False):
+            return self.whole(image.to(self.join.weight.dtype))
+
+    def whole(self, image: torch.Tensor) -> torch.Tensor:
+        """The output, in the precision of the weights."""
         entrance = self.entrance(image)
         after_one = self.first_block(entrance)
         features = after_one
