@@ -54,7 +54,7 @@ def span_for_photographs():
 
     def drawn(scale, features):
         torch.manual_seed(0)
-        convolutions = SPANBody(3, 3, scale, features, 6).convolutions()
+        convolutions = SPANBody(3, 3, scale, features, 6).convolutions().values()
         return torch.tensor([0.44, 0.43, 0.4]), [(conv.weight.detach(), conv.bias.detach()) for conv in convolutions]
 
     return drawn

@@ -19,7 +19,27 @@ LEAST_ERROR = 0.1
 """Below it an image that is almost perfect, such as air, is not followed further; 2 HU where errors are quadratic."""
 
 
-class WindowedL1Loss(nn.Module):
+class _WindowedLoss(nn.Module):
+    """Errors over the whole range, plus a share of those inside a soft-tissue window; a subclass says what one is."""
+
+    def __init__(self, window_hu: tuple[float, float], window_weight: float) -> None:
+        super().__init__()
+        self.window_hu = tuple(window_hu)
+        self.window_weight = window_weight
+
+    def _error(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of each image in HU, shape (B,)."""
+        raise NotImplementedError
+
+    def _summed(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Both terms of each image in the networks' range, shape (B,)."""
+        prediction, target = (from_network_range(image.float()) for image in (prediction, target))
+        wide = self._error(prediction, target)
+        prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
+        return wide + self.window_weight * self._error(prediction, target)
+
+
+class WindowedL1Loss(_WindowedLoss):
     """Mean absolute error in HU over the whole range, plus a share of it inside a soft-tissue window.
 
     Between two soft tissues lie 20 HU, between bone and air 2000: without the second term the network
@@ -49,17 +69,12 @@ class WindowedL1Loss(nn.Module):
         quadratic_hu: float = 0.0,
         balance: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.window_hu = tuple(window_hu)
-        self.window_weight = window_weight
+        super().__init__(window_hu, window_weight)
         self.quadratic_hu = quadratic_hu
         self.balance = balance
 
     def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        prediction, target = (from_network_range(image.float()) for image in (prediction, target))
-        error = self._error(prediction, target)
-        prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
-        error = error + self.window_weight * self._error(prediction, target)
+        error = self._summed(prediction, target)
         if self.balance == 0.0:
             return error.mean()
         error = error + LEAST_ERROR
@@ -70,7 +85,7 @@ class WindowedL1Loss(nn.Module):
         return F.smooth_l1_loss(prediction, target, beta=self.quadratic_hu, reduction="none").mean(dim=(1, 2, 3))
 
 
-class WindowedPSNRLoss(nn.Module):
+class WindowedPSNRLoss(_WindowedLoss):
     """The logarithm of the mean squared error over the whole range, plus a share of that inside a soft-tissue window.
 
     The mean of both over images is what PSNR averages, but for its unit and sign, so no error is followed in another
@@ -86,16 +101,11 @@ class WindowedPSNRLoss(nn.Module):
     def __init__(
         self, window_hu: tuple[float, float] = (-160.0, 240.0), window_weight: float = 1.0, least_hu: float = 2.0
     ) -> None:
-        super().__init__()
-        self.window_hu = tuple(window_hu)
-        self.window_weight = window_weight
+        super().__init__(window_hu, window_weight)
         self.least_hu = least_hu
 
     def forward(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        prediction, target = (from_network_range(image.float()) for image in (prediction, target))
-        wide = self._error(prediction, target)
-        prediction, target = (image.clamp(*self.window_hu) for image in (prediction, target))
-        return (wide + self.window_weight * self._error(prediction, target)).mean()
+        return self._summed(prediction, target).mean()
 
     def _error(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Of each image, shape (B,)."""

@@ -75,14 +75,8 @@ def arguments(model: str, scale: int, folder: Path | None = None) -> dict[str, A
     return combined_arguments(entry, _offer(entry, model, scale))
 
 
-def architecture(model: str, scale: int, folder: Path | None = None) -> type[torch.nn.Module]:
-    """The class of a model's generator at one scale."""
-    entry = _entry(model, folder)
-    return combined_architecture(entry, _offer(entry, model, scale))
-
-
-def combined_architecture(entry: dict[str, Any], offer: dict[str, Any]) -> type[torch.nn.Module]:
-    """:func:`architecture` from a model's entry in the catalogue and what it says of one scale."""
+def architecture(entry: dict[str, Any], offer: dict[str, Any]) -> type[torch.nn.Module]:
+    """The class of a generator, from a model's entry in the catalogue and what it says of one scale."""
     from . import networks
 
     return getattr(networks, offer.get("architecture", entry["architecture"]))
@@ -122,13 +116,23 @@ def load_weights(entry: dict[str, Any], folder: Path | None = None) -> dict[str,
     return {name: value.float() for name, value in state.items()}
 
 
+def averaged_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a training checkpoint, or those of a weight file."""
+    import torch
+
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return state.get("averaged", state)
+
+
 def new_generator(model: str, scale: int, folder: Path | None = None) -> torch.nn.Module:
     """The network of a model of the catalogue, with the weights that it is born with.
 
     Raises:
         CTError: if model or scale is not offered.
     """
-    return architecture(model, scale, folder)(scale=scale, **arguments(model, scale, folder))
+    entry = _entry(model, folder)
+    offer = _offer(entry, model, scale)
+    return architecture(entry, offer)(scale=scale, **combined_arguments(entry, offer))
 
 
 def load_generator(

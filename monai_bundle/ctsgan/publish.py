@@ -19,7 +19,7 @@ import torch
 
 from . import networks
 from .errors import CTError
-from .models import combined_architecture, combined_arguments, models_folder, stored_catalogue
+from .models import architecture, averaged_weights, combined_arguments, models_folder, stored_catalogue
 from .networks.grow import SOFT_PREFIX
 
 
@@ -49,15 +49,15 @@ def publish(
     folder = folder or models_folder()
     content = stored_catalogue(folder)
     entry = content["models"][model]
-    state = _averaged(checkpoint)
+    state = averaged_weights(checkpoint)
     offer = entry["scales"].setdefault(str(scale), {"quality": ""})
     arguments = combined_arguments(entry, offer)
     if "batch_norm" in arguments:  # the catalogue says what is stored, where normalisations are folded
         arguments["batch_norm"] = any("running_var" in name for name in state)
-    trained = combined_architecture(entry, offer)(scale=scale, **arguments)
+    trained = architecture(entry, offer)(scale=scale, **arguments)
     if soft is not None:
         state = {name: value for name, value in state.items() if not name.startswith(SOFT_PREFIX)}
-        state |= {SOFT_PREFIX + name: value for name, value in _averaged(soft).items()}
+        state |= {SOFT_PREFIX + name: value for name, value in averaged_weights(soft).items()}
     try:
         trained.load_state_dict(state)
     except RuntimeError:
@@ -78,12 +78,6 @@ def publish(
     entry["scales"] = dict(sorted(entry["scales"].items()))
     (folder / "models.json").write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
     return path
-
-
-def _averaged(path: Path) -> dict[str, torch.Tensor]:
-    """The averaged weights of a checkpoint, or those of a weight file."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return state.get("averaged", state)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 from .data import PatchBatches
 from .errors import CTError
 from .intensity import from_network_range
+from .models import averaged_weights
 from .networks import LightGenerator, grow, misfit, was_told
 from .networks.expert import turned, turned_back
 
@@ -101,10 +102,10 @@ def teacher(network: nn.Module, weights: str | Path) -> nn.Module:
     """
     if not Path(weights).is_file():
         raise CTError(f"there is no weight file {str(weights)!r} to be taught by; name one with --init_from")
-    state = torch.load(weights, map_location="cpu", weights_only=True)
+    state = averaged_weights(weights)
     taught_by = copy.deepcopy(network).eval().requires_grad_(False)
     try:
-        taught_by.load_state_dict(state.get("averaged", state))
+        taught_by.load_state_dict(state)
     except RuntimeError:
         raise CTError(f"{weights} is of another architecture than what it is to teach") from None
     return taught_by
@@ -334,8 +335,7 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
         print(f"going on from {checkpoints.path} at update {trainer.state.iteration}", flush=True)
     elif init_from:
         network, averaged = checkpoints.parts["network"], checkpoints.parts["averaged"]
-        state = torch.load(init_from, map_location="cpu", weights_only=True)
-        state = state.get("averaged", state)
+        state = averaged_weights(init_from)
         own = network.state_dict()
         if isinstance(network, LightGenerator) and not network.told and was_told(state, network):
             raise CTError(f"the generator of {init_from} is told how soft the kernel was; train with --tell True")

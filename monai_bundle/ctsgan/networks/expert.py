@@ -34,6 +34,7 @@ class ExpertGenerator(nn.Module):
     Args:
         scale: output pixels for an input pixel along each axis.
         told: whether :meth:`once` takes the softness, as a second channel.
+        experts: whether the subclass is going to set ``soft``, for which it must be told.
         turns: 1, 2, 4 or 8: the output is the mean over so many of the eight flips and quarter turns of the slice
             (self-ensemble, Timofte et al., CVPR 2016). What the network got wrong by chance differs among them. The
             weights are the same; train with 1.
@@ -50,12 +51,14 @@ class ExpertGenerator(nn.Module):
         (B, 1, scale H, scale W); H and W are multiples of ``size_multiple``.
     """
 
-    def __init__(self, scale: int, told: bool, turns: int) -> None:
+    def __init__(self, scale: int, told: bool, experts: bool, turns: int) -> None:
         super().__init__()
         if scale not in (1, 2, 4):
             raise ValueError(f"scale must be 1, 2 or 4, got {scale}")
         if turns not in (1, 2, 4, 8):
             raise ValueError(f"turns must be 1, 2, 4 or 8, got {turns}")
+        if experts and not told:
+            raise ValueError("experts are chosen by the softness, so the generator must be told it")
         self.scale = scale
         self.told = told
         self.turns = turns

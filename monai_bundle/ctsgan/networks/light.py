@@ -75,9 +75,7 @@ class LightGenerator(ExpertGenerator):
         experts: bool = False,
         turns: int = 1,
     ) -> None:
-        super().__init__(scale, told, turns)
-        if experts and not told:
-            raise ValueError("experts are chosen by the softness, so the generator must be told it")
+        super().__init__(scale, told, experts, turns)
         features = features or FEATURES[scale]
         blocks = blocks or BLOCKS[scale]
         # TorchScript knows the attributes of a module, not the constants of a file

@@ -15,6 +15,9 @@ from .told import softness_channel
 UNIT = 64.0 / 4096.0
 """Inside the network one unit is 64 HU around 0 HU, which with photographs was about four grey values."""
 
+RANGE = 255.0
+"""The published networks count in steps of an 8-bit picture."""
+
 SHARP = 0.3
 """Softness up to which a generator with experts takes SPAN: from means over footprints (0) to filters that sharpen
 (-1), where the measure leaves no doubt."""
@@ -83,11 +86,9 @@ class SPANBody(nn.Module):
         self.join = nn.Conv2d(4 * features, features, 1)
         self.exit = conv(features, colours * scale**2)
 
-    def convolutions(self) -> list[nn.Conv2d]:
-        """All of them in the order of the published file."""
-        blocks = [self.first_block, *self.blocks, self.last_block]
-        inside = [convolution for block in blocks for convolution in (block.conv1, block.conv2, block.conv3)]
-        return [self.entrance, *inside, self.body_end, self.join, self.exit]
+    def convolutions(self) -> dict[str, nn.Conv2d]:
+        """All of them by name, as they follow one another here and in the published file."""
+        return {name: module for name, module in self.named_modules() if isinstance(module, nn.Conv2d)}
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         if torch.jit.is_scripting():  # which takes only devices named in the source
@@ -136,9 +137,7 @@ class SPANGenerator(ExpertGenerator):
         experts: bool = False,
         turns: int = 1,
     ) -> None:
-        super().__init__(scale, told, turns)
-        if experts and not told:
-            raise ValueError("experts are chosen by the softness, so the generator must be told it")
+        super().__init__(scale, told, experts, turns)
         # TorchScript knows the attributes of a module, not the constants of a file
         self.unit, self.water, self.soft_above = UNIT, WATER, SHARP
         self.size_multiple = self.body_pixel = 1
@@ -176,18 +175,17 @@ def from_span(
     Raises:
         ValueError: if they are not of its size.
     """
-    own = network.body.convolutions()
     (first, first_bias), *inside, (last, last_bias) = convolutions
     colours = len(mean)
     # what the network counts is (unit x + water) as a picture's grey
-    grey = F.pad(255.0 * UNIT * first.sum(dim=1, keepdim=True), (0, 0, 0, 0, 0, int(network.told)))
-    grey_bias = first_bias + 255.0 * (first.sum(dim=(2, 3)) * (WATER - mean)).sum(dim=1)
+    grey = F.pad(RANGE * UNIT * first.sum(dim=1, keepdim=True), (0, 0, 0, 0, 0, int(network.told)))
+    grey_bias = first_bias + RANGE * (first.sum(dim=(2, 3)) * (WATER - mean)).sum(dim=1)
     one = last.unflatten(0, (colours, -1)).mean(dim=0) / UNIT
     one_bias = (last_bias.unflatten(0, (colours, -1)).mean(dim=0) - WATER) / UNIT
     state = {}
-    names = {id(module): name for name, module in network.named_modules()}
-    for module, (weight, bias) in zip(own, [(grey, grey_bias), *inside, (one, one_bias)], strict=True):
+    own = network.body.convolutions().items()
+    for (name, module), (weight, bias) in zip(own, [(grey, grey_bias), *inside, (one, one_bias)], strict=True):
         if module.weight.shape != weight.shape:
-            raise ValueError(f"{names[id(module)]} is {tuple(module.weight.shape)}, not {tuple(weight.shape)}")
-        state |= {f"{names[id(module)]}.weight": weight, f"{names[id(module)]}.bias": bias}
+            raise ValueError(f"body.{name} is {tuple(module.weight.shape)}, not {tuple(weight.shape)}")
+        state |= {f"body.{name}.weight": weight, f"body.{name}.bias": bias}
     return state

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ...networks.span import BLOCKS, SPANBody
+from ...networks.span import BLOCKS, RANGE, SPANBody
 from . import ncnn
 from .download import SPAN, member
 from .method import Enhance, Method, through_pictures
-
-RANGE = 255.0
-"""The network counts in steps of an 8-bit picture."""
 
 
 class ColourSpan(nn.Module):
@@ -33,7 +30,7 @@ class ColourSpan(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean.reshape(1, 3, 1, 1))
         self.body = SPANBody(3, 3, scale, features=len(convolutions[0][0]), blocks=BLOCKS)
-        for module, (weight, bias) in zip(self.body.convolutions(), convolutions, strict=True):
+        for module, (weight, bias) in zip(self.body.convolutions().values(), convolutions, strict=True):
             module.load_state_dict({"weight": weight, "bias": bias})
 
     def forward(self, grey: torch.Tensor) -> torch.Tensor:
