@@ -159,21 +159,22 @@ def test_each_slice_has_the_expert_for_its_kernel(scale, turns, trained_light):
 
 
 @pytest.mark.parametrize("turns", [1, 4])
-def test_soft_and_doubtful_kernels_have_a_light_generator_instead_of_span(scale, turns):
+def test_of_span_doubtful_kernels_have_a_light_generator_and_soft_ones_another_span(scale, turns):
     network = SPANGenerator(scale, features=8, blocks=2, told=True, experts=True, turns=turns)
     nn.init.normal_(network.soft.exit.weight, std=0.1)
-    alone = SPANGenerator(scale, features=8, blocks=2, told=True, turns=turns)
-    alone.load_state_dict({name: value for name, value in network.state_dict().items() if not name.startswith("soft.")})
-    assert network.soft.turns == turns
-    nn.init.normal_(network.soft.soft.exit.weight, std=0.1)
-    images = torch.rand(4, 1, 24, 20, generator=torch.Generator().manual_seed(1))
-    told = with_softness(images, torch.tensor([0.0, 0.9, 0.3, 0.5]))
+    doubtful, soft = LightGenerator(scale, told=True, turns=turns), SPANGenerator(scale, 8, 2, told=True, turns=turns)
+    sharp = SPANGenerator(scale, 8, 2, told=True, turns=turns)
+    weights = network.state_dict()
+    for alone, prefix in ((sharp, ""), (doubtful, "soft."), (soft, "soft.soft.")):
+        alone.load_state_dict({name: weights[prefix + name] for name in alone.state_dict()})
+    images = torch.rand(5, 1, 24, 20, generator=torch.Generator().manual_seed(1))
+    told = with_softness(images, torch.tensor([0.0, 0.9, 0.3, 0.5, 0.8]))
     with torch.no_grad():
         result = network(told)
-        torch.testing.assert_close(result[[0, 2]], alone(told[[0, 2]]))
-        torch.testing.assert_close(result[1:2], network.soft.soft(told[1:2]))
-        torch.testing.assert_close(result[3:], network.soft.enhanced(told[3:]))
-        torch.testing.assert_close(network(images), alone(images))
+        torch.testing.assert_close(result[[0, 2]], sharp(told[[0, 2]]))
+        torch.testing.assert_close(result[1:2], soft(told[1:2]))
+        torch.testing.assert_close(result[3:], doubtful(told[3:]))
+        torch.testing.assert_close(network(images), sharp(images))
 
 
 @pytest.mark.parametrize("build", [LightGenerator, SPANGenerator])

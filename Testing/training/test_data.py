@@ -12,7 +12,7 @@ from ctsgan.degradation import Degradation, MixedDegradation, RandNoise, preset
 from ctsgan.errors import CTError
 from ctsgan.filters import footprint_mean, gaussian_blur
 from ctsgan.intensity import from_network_range
-from ctsgan.softness import measure_softness
+from ctsgan.softness import UNKNOWN, measure_softness
 
 
 @pytest.fixture
@@ -217,6 +217,18 @@ def test_a_chain_whose_noise_does_not_tell_is_told_anything(volumes):
     assert not batches.measured
     assert abs(told.mean()) < 0.2
     assert told.std() > 0.4
+
+
+def test_some_patches_are_told_that_nothing_is_known(volumes):
+    def told(name, **settings):
+        batches = PatchBatches(volumes, preset(name, 2), patch_size=8, batch_size=200, tell=True, **settings)
+        return batches.batch(0)["image"][:, 1, 0, 0]
+
+    share = (told("area", coarser_prob=0, softer_prob=0, unknown_prob=0.25) == UNKNOWN).float().mean()
+    assert 0.15 < share < 0.35
+    # what another expert gets, this one meets only where the measure is in doubt
+    assert (told("portable", coarser_prob=0, softer_prob=0, unknown_above=0.8) == UNKNOWN).all()
+    assert (told("area", coarser_prob=0, softer_prob=0, unknown_above=0.8) < UNKNOWN).all()
 
 
 def test_the_softness_of_validation_slices_is_measured(volumes):

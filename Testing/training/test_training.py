@@ -167,12 +167,18 @@ def test_what_soft_kernels_have_may_be_published_from_another_run(span_run, tmp_
     (folder / "models.json").write_text(json.dumps({"models": {"full": entry}}))
     with pytest.raises(CTError, match="does not fit full x2"):
         publish_weights(span_run, "full", 2, "low", folder=folder)
-    publish_weights(span_run, "full", 2, "low", folder=folder, soft=models.models_folder() / "light_x2.pt")
-    network, light = load_generator("full", 2, folder=folder), load_generator("light", 2)
-    for softness in (0.5, 1.0):
+    state = {name: value + 0.01 for name, value in models.averaged_weights(span_run).items()}
+    torch.save(state, tmp_path / "soft.pt")
+    light = models.models_folder() / "light_x2.pt"
+    publish_weights(span_run, "full", 2, "low", folder=folder, soft=[light, tmp_path / "soft.pt"])
+    sharp, soft = (SPANGenerator(2, features=48, told=True) for _ in range(2))
+    for alone, weights in ((sharp, models.averaged_weights(span_run)), (soft, state)):
+        alone.load_state_dict({name: value.half().float() for name, value in weights.items()})
+    network = load_generator("full", 2, folder=folder)
+    for softness, alone in ((0.0, sharp), (0.5, load_generator("light", 2)), (1.0, soft)):
         image = with_softness(torch.rand(1, 1, 20, 20), torch.tensor([softness]))
         with torch.no_grad():
-            assert torch.equal(network(image), light(image))
+            assert torch.equal(network(image), alone(image))
 
 
 def test_a_checkpoint_is_published_and_loads(first_run, tmp_path, monkeypatch):

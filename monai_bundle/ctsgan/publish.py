@@ -30,7 +30,7 @@ def publish(
     stage: str,
     quality: str | None = None,
     folder: Path | None = None,
-    soft: Path | None = None,
+    soft: Sequence[Path] = (),
 ) -> Path:
     """Write ``{model}_x{scale}[_high].pt`` and its catalogue entry; returns its path.
 
@@ -41,7 +41,8 @@ def publish(
         stage: "low" for weights of the first training stage, "high" for the second.
         quality: one line with figures for ``ctsgan models``; ``None`` keeps the old one.
         folder: of the models; ``None`` is the bundle's.
-        soft: another checkpoint or weight file, which is taken for soft kernels; ``None`` takes the checkpoint's own.
+        soft: other checkpoints or weight files, which are taken for softer and softer kernels; none take the
+            checkpoint's own.
 
     Raises:
         CTError: if the checkpoint is of another architecture.
@@ -55,9 +56,11 @@ def publish(
     if "batch_norm" in arguments:  # the catalogue says what is stored, where normalisations are folded
         arguments["batch_norm"] = any("running_var" in name for name in state)
     trained = architecture(entry, offer)(scale=scale, **arguments)
-    if soft is not None:
-        state = {name: value for name, value in state.items() if not name.startswith(SOFT_PREFIX)}
-        state |= {SOFT_PREFIX + name: value for name, value in averaged_weights(soft).items()}
+    prefix = ""
+    for file in soft:
+        state = {name: value for name, value in state.items() if not name.startswith(prefix + SOFT_PREFIX)}
+        prefix += SOFT_PREFIX
+        state |= {prefix + name: value for name, value in averaged_weights(file).items()}
     try:
         trained.load_state_dict(state)
     except RuntimeError:
@@ -87,7 +90,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scale", type=int, choices=(1, 2, 4), required=True)
     parser.add_argument("--stage", choices=("low", "high"), default="low")
     parser.add_argument("--quality", help="one line with figures for `ctsgan models`")
-    parser.add_argument("--soft", type=Path, help="another checkpoint or weight file, for soft kernels")
+    parser.add_argument(
+        "--soft",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="other checkpoints or weight files, for softer and softer kernels",
+    )
     given = parser.parse_args(argv)
     try:
         path = publish(given.checkpoint, given.model, given.scale, given.stage, given.quality, soft=given.soft)

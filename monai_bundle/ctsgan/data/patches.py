@@ -13,7 +13,7 @@ from ..degradation.chain import Chain, random_state
 from ..errors import CTError
 from ..filters import footprint_mean, gaussian_blur
 from ..intensity import to_network_range
-from ..softness import measure_softness, with_softness
+from ..softness import UNKNOWN, measure_softness, with_softness
 from .lesions import RandLesions
 
 MEASURED = 384
@@ -49,6 +49,9 @@ class PatchBatches(IterableDataset):
         lesions: what is put into sharp patches; ``None`` for nothing.
         tell: give the softness of each patch too, as a network that is told gets it: measured, once for each slice and
             chain of operations, in the middle of the whole slice degraded by a draw of its own.
+        unknown_prob: how often a patch is told that its softness is unknown.
+        unknown_above: softness from where on that is told always: for a generator that meets soft kernels only where
+            the measure is in doubt, as others have an expert of their own. ``None`` for never.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
 
@@ -76,6 +79,8 @@ class PatchBatches(IterableDataset):
         softer_prob: float = 0.1,
         lesions: RandLesions | None = None,
         tell: bool = False,
+        unknown_prob: float = 0.0,
+        unknown_above: float | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -88,6 +93,8 @@ class PatchBatches(IterableDataset):
         self.softer_prob = softer_prob
         self.lesions = lesions
         self.tell = tell
+        self.unknown_prob = unknown_prob
+        self.unknown_above = np.inf if unknown_above is None else unknown_above
         self.rank, self.world_size = rank, world_size
         self.next_batch = 0
         self.measured: dict[tuple[Chain, int, int, int, int], float] = {}
@@ -171,6 +178,10 @@ class PatchBatches(IterableDataset):
             self.measured[key] = measure_softness(chain(sharp, spacing_mm).cpu().numpy(), chain.factor)
         return self.measured[key]
 
+    def _told(self, random: np.random.RandomState, softness: float) -> float:
+        doubtful = softness > self.unknown_above or (self.unknown_prob and random.random_sample() < self.unknown_prob)
+        return UNKNOWN if doubtful else softness
+
     def batch(self, number: int) -> dict[str, torch.Tensor]:
         """This process's part of the batch with that number."""
         margin = self.degradation.margin
@@ -186,7 +197,7 @@ class PatchBatches(IterableDataset):
             images.append(self.degradation(sharp, spacing_mm, randomize=False)[:, inner, inner])
             labels.append(sharp[:, outer, outer])
             if self.tell:
-                softness.append(self._softness(random, *measured))
+                softness.append(self._told(random, self._softness(random, *measured)))
         image = to_network_range(torch.stack(images))
         if self.tell:
             image = with_softness(image, image.new_tensor(softness))

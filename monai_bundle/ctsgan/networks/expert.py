@@ -8,8 +8,7 @@ from torch import nn
 from ..softness import UNKNOWN
 
 SOFT = 0.8
-"""Softness above which a light generator with experts takes the one for soft kernels: in doubt, the other one loses
-less."""
+"""Softness above which a generator with experts takes the one for soft kernels: in doubt, the other one loses less."""
 
 
 def turned(image: torch.Tensor, turn: int) -> torch.Tensor:
