@@ -9,7 +9,6 @@ noise and streaks; soft-tissue RMSE in HU against the reference, and against wha
 from __future__ import annotations
 
 import argparse
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ctsgan.degradation import preset
-from ctsgan.degradation.volumes import degrade_slices
 from ctsgan.enhancement import enhance_slices
-from ctsgan.evaluation.pairs import Pair, whole_volume
+from ctsgan.evaluation.pairs import Pair, degraded_pairs, whole_volume
 from ctsgan.evaluation.scores import score
 from ctsgan.evaluation.sources import Source, every_nth, find_sources, thinned
 from ctsgan.evaluation.statistics import patient_means
@@ -37,10 +35,8 @@ COLUMNS = (
 def thick_pairs(source: Source, indices: list[int]) -> Iterator[tuple[Pair, np.ndarray]]:
     """Pairs of ``ctsgan evaluate --scale 1 --preset scanner``, with the slice that only was made thicker."""
     volume, chain = whole_volume(source.path), preset("scanner", 1)
-    lows = degrade_slices(volume, chain, zlib.crc32(source.name.encode()), indices)
-    for index, low in zip(indices, lows, strict=True):
-        thick = chain.slice_at(volume.voxels, index, float(volume.spacing_mm[2]))[0].numpy()
-        yield Pair(source.name, index, "scanner", 1, low, volume.voxels[index], volume.row_and_column_mm), thick
+    for pair in degraded_pairs(volume, source.name, "scanner", 1, indices, chain):
+        yield pair, chain.slice_at(volume.voxels, pair.index, float(volume.spacing_mm[2]))[0].numpy()
 
 
 def main() -> None:
@@ -58,12 +54,19 @@ def main() -> None:
         for pair, thick in thick_pairs(source, indices):
             enhanced = enhance_slices(pair.low[None], pair.spacing_mm, network)[0]
             against_thick = replace(pair, reference=thick)
-            judged = ((pair.low, pair), (enhanced, pair), (thick, pair), (pair.low, against_thick))
-            judged += ((enhanced, against_thick),)
+            judged = (
+                (pair.low, pair),
+                (enhanced, pair),
+                (thick, pair),
+                (pair.low, against_thick),
+                (enhanced, against_thick),
+            )
             rows.setdefault(source.name, []).append(tuple(score(*case, "fidelity")["RMSE soft"] for case in judged))
     print(f"| patient | {' | '.join(COLUMNS)} |")
     print("|---" * (len(COLUMNS) + 1) + "|")
-    means = [patient_means({name: [row[k] for row in rows[name]] for name in rows}, patient_of) for k in range(5)]
+    means = [
+        patient_means({name: [row[k] for row in rows[name]] for name in rows}, patient_of) for k in range(len(COLUMNS))
+    ]
     for patient in means[0]:
         print(f"| {patient} | " + " | ".join(f"{mean[patient]:.1f}" for mean in means) + " |")
     overall = [np.mean(list(mean.values())) for mean in means]

@@ -67,11 +67,16 @@ def whole_volume(path: Path) -> Volume:
     return replace(volume, voxels=whole_hu(volume.voxels))
 
 
-def degraded_pairs(volume: Volume, name: str, preset: str, scale: int, indices: Iterable[int]) -> Iterator[Pair]:
-    """Pairs of some slices of a volume by a preset; references are cut to a multiple of ``scale``."""
+def degraded_pairs(
+    volume: Volume, name: str, preset: str, scale: int, indices: Iterable[int], chain: Chain | None = None
+) -> Iterator[Pair]:
+    """Pairs of some slices of a volume by a preset; references are cut to a multiple of ``scale``.
+
+    ``chain`` is that preset's, for a caller who asks it what else it would make of the slice just drawn.
+    """
     indices = list(indices)
     low_mm = tuple(scale * mm for mm in volume.row_and_column_mm)
-    lows = degrade_slices(volume, make_preset(preset, scale), zlib.crc32(name.encode()), indices)
+    lows = degrade_slices(volume, chain or make_preset(preset, scale), zlib.crc32(name.encode()), indices)
     for index, low in zip(indices, lows, strict=True):
         yield Pair(name, index, preset, scale, low, whole_footprints(volume.voxels[index], scale), low_mm)
 
