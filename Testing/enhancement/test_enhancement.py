@@ -191,7 +191,7 @@ def test_half_precision_stays_within_one_hu(abdomen):
 
 
 def test_tiles_are_for_what_the_body_is_large_on():
-    light, span = LightGenerator(2), SPANGenerator(2, features=8, told=True, experts=True)
+    light, span = LightGenerator(2), SPANGenerator(2, 8, told=True, experts=True, light_in_doubt=True)
     assert light.size_multiple == span.size_multiple == 2
     assert default_tile(light, (1024, 600)) is None
     assert default_tile(light, (1025, 600)) == 1024

@@ -51,11 +51,12 @@ def test_torchscript_by_scripting_keeps_scale_size_and_reach_too(network, images
         assert getattr(loaded, name) == getattr(network, name)
 
 
-@pytest.fixture(params=["light", "span"])
+@pytest.fixture(params=["light", "span", "span, light in doubt"])
 def experts(trained_light, request) -> LightGenerator | SPANGenerator:
     torch.manual_seed(0)
-    light = trained_light(2, features=8, blocks=1, told=True, experts=True)
-    return (light if request.param == "light" else SPANGenerator(2, 8, 2, told=True, experts=True)).eval()
+    if request.param == "light":
+        return trained_light(2, features=8, blocks=1, told=True, experts=True).eval()
+    return SPANGenerator(2, 8, 2, told=True, experts=True, light_in_doubt="doubt" in request.param).eval()
 
 
 def test_experts_by_scripting_are_still_chosen_by_the_softness(experts, images):
@@ -71,7 +72,7 @@ def test_onnx(network, images, tmp_path):
     check_onnx(network, images, tmp_path)
 
 
-def test_experts_as_onnx_are_the_first_one(experts, images, tmp_path):
+def test_experts_as_onnx_are_the_one_for_unknown_kernels(experts, images, tmp_path):
     check_onnx(experts, images, tmp_path)
 
 

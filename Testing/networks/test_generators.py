@@ -81,7 +81,7 @@ def test_reach_grows_with_the_blocks():
 
 
 def test_with_experts_the_reach_is_that_of_either():
-    network = SPANGenerator(2, features=4, told=True, experts=True)
+    network = SPANGenerator(2, features=4, told=True, experts=True, light_in_doubt=True)
     assert (network.reach, network.size_multiple) == (network.soft.reach, 2) == (44, 2)
 
 
@@ -158,9 +158,25 @@ def test_each_slice_has_the_expert_for_its_kernel(scale, turns, trained_light):
         torch.testing.assert_close(network(images), single(images))
 
 
+def test_span_has_one_expert_for_sharp_kernels_and_one_for_all_others(scale):
+    network = SPANGenerator(scale, features=8, blocks=2, told=True, experts=True)
+    alone = SPANGenerator(scale, features=8, blocks=2, told=True)
+    weights = network.state_dict()
+    images = torch.rand(4, 1, 24, 20, generator=torch.Generator().manual_seed(1))
+    told = with_softness(images, torch.tensor([0.0, 0.9, 0.3, 0.31]))
+    with torch.no_grad():
+        result = network(told)
+        alone.load_state_dict({name: weights[name] for name in alone.state_dict()})
+        torch.testing.assert_close(result[[0, 2]], alone(told[[0, 2]]))
+        alone.load_state_dict({name: weights["soft." + name] for name in alone.state_dict()})
+        torch.testing.assert_close(result[[1, 3]], alone(told[[1, 3]]))
+        # as an exported network is run, which is told nothing
+        torch.testing.assert_close(network(images), alone(images))
+
+
 @pytest.mark.parametrize("turns", [1, 4])
-def test_of_span_doubtful_kernels_have_a_light_generator_and_soft_ones_another_span(scale, turns):
-    network = SPANGenerator(scale, features=8, blocks=2, told=True, experts=True, turns=turns)
+def test_of_span_doubtful_kernels_may_have_a_light_generator_and_soft_ones_another_span(scale, turns):
+    network = SPANGenerator(scale, 8, 2, told=True, experts=True, light_in_doubt=True, turns=turns)
     nn.init.normal_(network.soft.exit.weight, std=0.1)
     doubtful, soft = LightGenerator(scale, told=True, turns=turns), SPANGenerator(scale, 8, 2, told=True, turns=turns)
     sharp = SPANGenerator(scale, 8, 2, told=True, turns=turns)
@@ -174,7 +190,7 @@ def test_of_span_doubtful_kernels_have_a_light_generator_and_soft_ones_another_s
         torch.testing.assert_close(result[[0, 2]], sharp(told[[0, 2]]))
         torch.testing.assert_close(result[1:2], soft(told[1:2]))
         torch.testing.assert_close(result[3:], doubtful(told[3:]))
-        torch.testing.assert_close(network(images), sharp(images))
+        torch.testing.assert_close(network(images), doubtful(images))
 
 
 @pytest.mark.parametrize("build", [LightGenerator, SPANGenerator])

@@ -162,7 +162,8 @@ def test_without_its_weights_span_is_not_fine_tuned(dataset, train, tmp_path, mo
 def test_what_soft_kernels_have_may_be_published_from_another_run(span_run, tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()
-    offer = {"architecture": "SPANGenerator", "arguments": {"told": True, "experts": True, "features": 48}}
+    arguments = {"told": True, "experts": True, "light_in_doubt": True, "features": 48}
+    offer = {"architecture": "SPANGenerator", "arguments": arguments}
     entry = {"architecture": "LightGenerator", "arguments": {}, "scales": {"2": offer}}
     (folder / "models.json").write_text(json.dumps({"models": {"full": entry}}))
     with pytest.raises(CTError, match="does not fit full x2"):

@@ -26,7 +26,8 @@ def catalogue(folder: Path | None = None) -> dict[str, Any]:
     """What the bundle offers of each model: architecture, licence, and for each scale files and quality.
 
     A model with ``weights_of`` computes something else with the weights of another: it has that one's files, and the
-    arguments that go with them, at every scale for which :func:`stored_catalogue` names no files of its own.
+    architecture and arguments that go with them, at every scale for which :func:`stored_catalogue` names no files of
+    its own.
     """
     content = stored_catalogue(folder)
     for entry in content["models"].values():
@@ -35,7 +36,7 @@ def catalogue(folder: Path | None = None) -> dict[str, Any]:
             for scale, offer in entry["scales"].items():
                 lent = lender["scales"][scale]
                 if "weights" not in offer:
-                    offer["weights"] = lent["weights"]
+                    offer |= {name: lent[name] for name in ("weights", "architecture") if name in lent}
                     offer["arguments"] = lent.get("arguments", {}) | offer.get("arguments", {})
     return content
 
@@ -124,15 +125,21 @@ def averaged_weights(path: str | Path) -> dict[str, torch.Tensor]:
     return state.get("averaged", state)
 
 
-def new_generator(model: str, scale: int, folder: Path | None = None) -> torch.nn.Module:
+def new_generator(model: str, scale: int, folder: Path | None = None, **instead: Any) -> torch.nn.Module:
     """The network of a model of the catalogue, with the weights that it is born with.
+
+    Args:
+        model: a name of the catalogue.
+        scale: one that it is offered for.
+        folder: of the models; ``None`` is the bundle's.
+        instead: arguments of its architecture that are not to be those of the catalogue.
 
     Raises:
         CTError: if model or scale is not offered.
     """
     entry = _entry(model, folder)
     offer = _offer(entry, model, scale)
-    return architecture(entry, offer)(scale=scale, **combined_arguments(entry, offer))
+    return architecture(entry, offer)(scale=scale, **combined_arguments(entry, offer) | instead)
 
 
 def load_generator(

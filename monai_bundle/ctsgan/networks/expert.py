@@ -77,8 +77,10 @@ class ExpertGenerator(nn.Module):
         return result / self.turns if self.turns > 1 else result
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        if self.soft is None or image.shape[1] == 1:
+        if self.soft is None:
             return self.enhanced(image)
+        if image.shape[1] == 1:
+            return self.soft(image) if self.softness > self.soft_above else self.enhanced(image)
         soft = image[:, 1, 0, 0] > self.soft_above
         if bool(soft.all()):
             return self.soft(image)

@@ -118,9 +118,10 @@ class SPANGenerator(ExpertGenerator):
         features: channels; ``None`` takes :data:`FEATURES`.
         blocks: number of :class:`AttentionBlock`, two or more; ``None`` takes :data:`BLOCKS`.
         told: whether it also gets, as one more channel, how soft the kernel was (:mod:`ctsgan.softness`).
-        experts: whether slices softer than :data:`SHARP` go through ``soft`` instead: a :class:`LightGenerator` where
-            it is in doubt whether the kernel was soft, as SPAN learns slowly to tell by a patch alone, and above
-            :data:`ctsgan.networks.expert.SOFT` a SPAN of their own, its ``soft``.
+        experts: whether slices softer than :data:`SHARP` go through ``soft`` instead, a SPAN of their own.
+        light_in_doubt: whether of those softer ones only that above :data:`ctsgan.networks.expert.SOFT` do, and what
+            is between, where it is in doubt whether the kernel was soft, goes through a :class:`LightGenerator`: for a
+            SPAN that has seen nothing but soft kernels.
         turns: see :class:`ExpertGenerator`, with attributes and shape.
 
     Attributes:
@@ -135,6 +136,7 @@ class SPANGenerator(ExpertGenerator):
         blocks: int | None = None,
         told: bool = False,
         experts: bool = False,
+        light_in_doubt: bool = False,
         turns: int = 1,
     ) -> None:
         super().__init__(scale, told, experts, turns)
@@ -143,11 +145,12 @@ class SPANGenerator(ExpertGenerator):
         self.size_multiple = self.body_pixel = 1
         self.body = SPANBody(1 + int(told), 1, scale, features or FEATURES, blocks or BLOCKS)
         self.reach = self.body.reach
-        self.soft = LightGenerator(scale, told=True, turns=turns) if experts else None
-        if self.soft is not None:
-            self.soft.soft = SPANGenerator(scale, features, blocks, told, turns=turns)
-            self.size_multiple = self.soft.size_multiple
-            self.reach = -(-max(self.reach, self.soft.reach) // self.size_multiple) * self.size_multiple
+        self.soft = SPANGenerator(scale, features, blocks, told, turns=turns) if experts else None
+        if self.soft is not None and light_in_doubt:
+            light = LightGenerator(scale, told=True, turns=turns)
+            self.soft, light.soft = light, self.soft
+            self.size_multiple = light.size_multiple
+            self.reach = -(-max(self.reach, light.reach) // self.size_multiple) * self.size_multiple
 
     def once(self, image: torch.Tensor) -> torch.Tensor:
         pixels = (image[:, :1] - self.water) / self.unit
