@@ -22,7 +22,7 @@ from .data import PatchBatches
 from .errors import CTError
 from .intensity import from_network_range
 from .models import averaged_weights
-from .networks import LightGenerator, grow, misfit, was_told
+from .networks import LightGenerator, SPANGenerator, from_larger_scale, grow, misfit, was_told
 from .networks.expert import turned, turned_back
 
 CHECKPOINT = "checkpoint.pt"
@@ -312,9 +312,9 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
     """Go on from a run's checkpoint, where there is one; else start from another run's averaged weights.
 
     ``init_from`` is another run's checkpoint or a weight file of the bundle. From a smaller light generator of the
-    same scale a larger one grows (:func:`ctsgan.networks.grow`). Otherwise every tensor of the same name and shape is
-    taken, so that a generator for another scale hands on its body; its own entrance is new, and its exit starts at
-    zero again.
+    same scale a larger one grows (:func:`ctsgan.networks.grow`), and a SPAN begins as one for a larger scale
+    (:func:`ctsgan.networks.from_larger_scale`). Otherwise every tensor of the same name and shape is taken, so that a
+    generator for another scale hands on its body; its own entrance is new, and its exit starts at zero again.
 
     Args:
         checkpoints: of this run, with ``network``, ``averaged`` and ``trainer`` among its parts.
@@ -341,6 +341,8 @@ def start_from(checkpoints: Checkpoints, init_from: str | Path, batches: PatchBa
             raise CTError(f"the generator of {init_from} is told how soft the kernel was; train with --tell True")
         if isinstance(network, LightGenerator) and misfit(state, network) is None:
             taken = grow(state, network)
+        elif isinstance(network, SPANGenerator) and (handed_on := from_larger_scale(state, network)):
+            taken = handed_on
         else:
             taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
         if len(taken) < len(own):

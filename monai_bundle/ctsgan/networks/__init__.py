@@ -8,7 +8,7 @@ from .interpolate import interpolate
 from .light import LightGenerator
 from .perceptual import VGGFeatures
 from .rrdb import CTsGANGenerator
-from .span import SPANGenerator, from_span
+from .span import SPANGenerator, from_larger_scale, from_span
 
 __all__ = [
     "CTsGANGenerator",
@@ -19,6 +19,7 @@ __all__ = [
     "calibrate",
     "fold",
     "from_esrgan",
+    "from_larger_scale",
     "from_span",
     "grow",
     "interpolate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -193,3 +193,35 @@ def from_span(
             raise ValueError(f"body.{name} is {tuple(module.weight.shape)}, not {tuple(weight.shape)}")
         state |= {f"body.{name}.weight": weight, f"body.{name}.bias": bias}
     return state
+
+
+def from_larger_scale(weights: Mapping[str, torch.Tensor], network: SPANGenerator) -> dict[str, torch.Tensor] | None:
+    """Weights with which a generator makes of a slice the footprint means of what one for a larger scale makes.
+
+    Where that one was told a softness and this one is not, it takes the kernel for soft. Where only this one is told,
+    it does not listen.
+
+    Args:
+        weights: state dictionary of a generator without experts, for the same scale or a larger one.
+        network: to be started; it is not changed.
+
+    Returns:
+        a state dictionary for ``network``; ``None`` if the two are not of the same size, or ``network`` has experts.
+    """
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    if weights.keys() != own.keys():
+        return None
+    state = dict(weights)
+    entrance, bias = state["body.entrance.weight"], state["body.entrance.bias"]
+    if len(entrance[0]) == 2 and not network.told:
+        state["body.entrance.weight"], state["body.entrance.bias"] = entrance[:, :1], bias + entrance[:, 1].sum((1, 2))
+    elif len(entrance[0]) == 1 and network.told:
+        state["body.entrance.weight"] = F.pad(entrance, (0, 0, 0, 0, 0, 1))
+    scale = round(len(state["body.exit.weight"]) ** 0.5)
+    if scale % network.scale:
+        return None
+    footprint = scale // network.scale
+    for name in ("body.exit.weight", "body.exit.bias"):
+        pixels = state[name].unflatten(0, (network.scale, footprint, network.scale, footprint))
+        state[name] = pixels.mean(dim=(1, 3)).flatten(0, 1)
+    return state if all(value.shape == own[name] for name, value in state.items()) else None
