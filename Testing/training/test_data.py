@@ -227,8 +227,9 @@ def test_some_patches_are_told_that_nothing_is_known(volumes):
     share = (told("area", coarser_prob=0, softer_prob=0, unknown_prob=0.25) == UNKNOWN).float().mean()
     assert 0.15 < share < 0.35
     # what another expert gets, this one meets only where the measure is in doubt
-    assert (told("portable", coarser_prob=0, softer_prob=0, unknown_above=0.8) == UNKNOWN).all()
-    assert (told("area", coarser_prob=0, softer_prob=0, unknown_above=0.8) < UNKNOWN).all()
+    assert (told("portable", coarser_prob=0, softer_prob=0, known_softness=(-1.0, 0.8)) == UNKNOWN).all()
+    assert (told("area", coarser_prob=0, softer_prob=0, known_softness=(-1.0, 0.8)) < UNKNOWN).all()
+    assert (told("area", coarser_prob=0, softer_prob=0, known_softness=(0.3, 1.0)) == UNKNOWN).all()
 
 
 def test_the_softness_of_validation_slices_is_measured(volumes):

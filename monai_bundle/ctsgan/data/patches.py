@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class PatchBatches(IterableDataset):
         tell: give the softness of each patch too, as a network that is told gets it: measured, once for each slice and
             chain of operations, in the middle of the whole slice degraded by a draw of its own.
         unknown_prob: how often a patch is told that its softness is unknown.
-        unknown_above: softness from where on that is told always: for a generator that meets soft kernels only where
-            the measure is in doubt, as others have an expert of their own. ``None`` for never.
+        known_softness: the lowest and the highest that are told as they are; others are told as unknown: for one of
+            several experts, which meets the others' kernels only where the measure is in doubt.
         rank: number of this process among ``world_size``; each makes its own part of every batch.
         world_size: processes that train together.
 
@@ -80,7 +80,7 @@ class PatchBatches(IterableDataset):
         lesions: RandLesions | None = None,
         tell: bool = False,
         unknown_prob: float = 0.0,
-        unknown_above: float | None = None,
+        known_softness: Sequence[float] = (-1.0, 1.0),
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -94,7 +94,7 @@ class PatchBatches(IterableDataset):
         self.lesions = lesions
         self.tell = tell
         self.unknown_prob = unknown_prob
-        self.unknown_above = np.inf if unknown_above is None else unknown_above
+        self.known_softness = known_softness
         self.rank, self.world_size = rank, world_size
         self.next_batch = 0
         self.measured: dict[tuple[Chain, int, int, int, int], float] = {}
@@ -179,8 +179,9 @@ class PatchBatches(IterableDataset):
         return self.measured[key]
 
     def _told(self, random: np.random.RandomState, softness: float) -> float:
-        doubtful = softness > self.unknown_above or (self.unknown_prob and random.random_sample() < self.unknown_prob)
-        return UNKNOWN if doubtful else softness
+        lowest, highest = self.known_softness
+        known = lowest <= softness <= highest and random.random_sample() >= self.unknown_prob
+        return softness if known else UNKNOWN
 
     def batch(self, number: int) -> dict[str, torch.Tensor]:
         """This process's part of the batch with that number."""
