@@ -23,7 +23,14 @@ from ctsgan.filters import footprint_mean
 from ctsgan.gan_trainer import GanTrainer
 from ctsgan.intensity import to_network_range
 from ctsgan.io.files import read_volume
-from ctsgan.losses import GeneratorLoss, PerceptualLoss, RelativisticAverageLoss, VoxelLoss, WindowedL1Loss
+from ctsgan.losses import (
+    CheckerboardLoss,
+    GeneratorLoss,
+    PerceptualLoss,
+    RelativisticAverageLoss,
+    VoxelLoss,
+    WindowedL1Loss,
+)
 from ctsgan.models import load_generator
 from ctsgan.networks import UNetDiscriminator, VGGFeatures
 from ctsgan.paths import bundle_root
@@ -56,7 +63,8 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=40, help="of the discriminator, before gradients are compared")
     arguments = parser.parse_args()
     config = json.loads((bundle_root() / "configs" / "train_gan.json").read_text())
-    weights = {name: config[f"{name}_weight"] for name in ("perceptual", "voxel", "adversarial")}
+    names = ("pixel", "perceptual", "voxel", "adversarial", "checkerboard")
+    weights = {name: config[f"{name}_weight"] for name in names}
 
     hu = patches(arguments.volume, arguments.batch, arguments.patch)
     target, image = to_network_range(hu), to_network_range(footprint_mean(hu, SCALE).round())
@@ -67,6 +75,7 @@ def main() -> None:
         PerceptualLoss(VGGFeatures()),
         VoxelLoss((SCALE, SCALE), (1.0, 1.0)),
         adversarial,
+        CheckerboardLoss(),
         **{f"{name}_weight": weight for name, weight in weights.items()},
     )
     optimizer = torch.optim.Adam(generator.parameters(), 0.0)
@@ -111,15 +120,15 @@ def main() -> None:
         "perceptual": loss.perceptual(prediction, target),
         "voxel": loss.voxel(prediction, target),
         "adversarial": adversarial(discriminator(prediction), discriminator(target)),
+        "checkerboard": loss.checkerboard(prediction, target),
     }
     pulls = {
-        name: weights.get(name, 1.0) * torch.autograd.grad(part, prediction)[0].norm().item()
-        for name, part in parts.items()
+        name: weights[name] * torch.autograd.grad(part, prediction)[0].norm().item() for name, part in parts.items()
     }
     print("| part | value | weight | gradient, share of L_1's |")
     print("|---|---|---|---|")
     for name, part in parts.items():
-        print(f"| {name} | {part.item():.3g} | {weights.get(name, 1.0):g} | {pulls[name] / pulls['pixel']:.3f} |")
+        print(f"| {name} | {part.item():.3g} | {weights[name]:g} | {pulls[name] / pulls['pixel']:.3f} |")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,14 @@ from torch import nn
 from ctsgan.errors import CTError
 from ctsgan.gan_trainer import LOSSES, GanTrainer
 from ctsgan.intensity import to_network_range
-from ctsgan.losses import GeneratorLoss, PerceptualLoss, RelativisticAverageLoss, VoxelLoss, WindowedL1Loss
+from ctsgan.losses import (
+    CheckerboardLoss,
+    GeneratorLoss,
+    PerceptualLoss,
+    RelativisticAverageLoss,
+    VoxelLoss,
+    WindowedL1Loss,
+)
 from ctsgan.networks import LightGenerator, UNetDiscriminator
 from ctsgan.paths import bundle_root
 from ctsgan.trainer import AutocastInferer
@@ -48,6 +55,7 @@ def build(pair):
             perceptual,
             VoxelLoss((4.0, 4.0), (1.0, 1.0)),
             adversarial,
+            CheckerboardLoss(),
             adversarial_weight=adversarial_weight,
         )
         settings = {
@@ -82,7 +90,14 @@ def test_an_update_changes_both_networks(build):
     trainer.run()
     assert changed(trainer.network, before[0])
     assert changed(trainer.discriminator, before[1])
-    assert set(trainer.state.output[LOSSES]) == {"pixel", "perceptual", "voxel", "adversarial", "discriminator"}
+    assert set(trainer.state.output[LOSSES]) == {
+        "pixel",
+        "perceptual",
+        "voxel",
+        "adversarial",
+        "checkerboard",
+        "discriminator",
+    }
     assert all(value.isfinite() and not value.requires_grad for value in trainer.state.output[LOSSES].values())
 
 

@@ -10,6 +10,7 @@ import torch
 from ctsgan.filters import footprint_mean, unsharp
 from ctsgan.intensity import HU_STEPS, to_network_range
 from ctsgan.losses import (
+    CheckerboardLoss,
     GeneratorLoss,
     PerceptualLoss,
     RelativisticAverageLoss,
@@ -105,20 +106,35 @@ def test_only_differences_of_logits_count():
     assert loss(real + 1e4, fake).isfinite()
 
 
+@pytest.mark.parametrize("size", [(32, 24), (30, 27)])
+def test_a_checkerboard_is_what_recurs_with_the_period(size, target):
+    target = target[..., : size[0], : size[1]]
+    pattern = torch.zeros(4, 4)
+    pattern[0, 0], pattern[2, 3] = 8.0, -8.0
+    tiled = pattern.tile(9, 9)[: size[0], : size[1]]
+    loss = CheckerboardLoss(4)
+    assert loss(target + tiled / HU_STEPS, target).item() == pytest.approx(1.0, rel=1e-3)
+    # an offset is none, nor is what recurs with another period, or only once
+    assert loss(target + 20 / HU_STEPS, target).item() == pytest.approx(0.0, abs=1e-3)
+    step = torch.zeros_like(target)
+    step[..., :8, :] = 100 / HU_STEPS
+    assert loss(target + step, target).item() == pytest.approx(0.0, abs=1e-3)
+
+
 @pytest.fixture
 def generator_loss() -> GeneratorLoss:
     """With a stand-in for VGG: the image itself."""
     perceptual = PerceptualLoss(lambda image: [image], weights=(1.0,))
     voxel = VoxelLoss((4.0, 4.0), (1.0, 1.0))
-    return GeneratorLoss(WindowedL1Loss(), perceptual, voxel, RelativisticAverageLoss())
+    return GeneratorLoss(WindowedL1Loss(), perceptual, voxel, RelativisticAverageLoss(), CheckerboardLoss())
 
 
 def test_the_total_is_the_weighted_sum_of_its_parts(generator_loss, target):
     logits = torch.zeros_like(target)
     prediction = (target + 20 / HU_STEPS).requires_grad_()
     total, parts = generator_loss(prediction, target, logits + 1, logits)
-    assert set(parts) == {"pixel", "perceptual", "voxel", "adversarial"}
-    weighted = (0.1, 2e-2, 0.1, 2.0)
+    assert set(parts) == {"pixel", "perceptual", "voxel", "adversarial", "checkerboard"}
+    weighted = (0.1, 2e-2, 0.1, 2.0, 1.0)
     assert total.item() == pytest.approx(sum(w * v.item() for w, v in zip(weighted, parts.values(), strict=True)))
     assert parts["voxel"].item() == pytest.approx(20, rel=1e-3)
     assert parts["adversarial"].item() == pytest.approx(math.log(1 + math.e))
