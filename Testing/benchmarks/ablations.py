@@ -151,7 +151,8 @@ def train(variant: Variant, dataset: Path, runs: Path, updates: Sequence[int]) -
         "init_from": folder_of(runs, BY_NAME[PAPER]) / CHECKPOINT if variant.second_stage else "",
     }
     if variant.second_stage:
-        options["discriminator_def#features"] = 32
+        # the paper's losses, and no other
+        options |= {"discriminator_def#features": 32, "checkerboard_weight": 0}
     command = [sys.executable, "-m", "monai.bundle", "run"]
     for name, value in options.items():
         if value is not None:
