@@ -202,11 +202,11 @@ def from_larger_scale(weights: Mapping[str, torch.Tensor], network: SPANGenerato
     it does not listen.
 
     Args:
-        weights: state dictionary of a generator without experts, for the same scale or a larger one.
+        weights: state dictionary of a generator for the same scale or, without experts, a larger one.
         network: to be started; it is not changed.
 
     Returns:
-        a state dictionary for ``network``; ``None`` if the two are not of the same size, or ``network`` has experts.
+        a state dictionary for ``network``; ``None`` if the two differ in anything but scale and softness.
     """
     own = {name: value.shape for name, value in network.state_dict().items()}
     if weights.keys() != own.keys():
