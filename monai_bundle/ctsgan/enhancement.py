@@ -20,7 +20,7 @@ from .intensity import HU_MAX, HU_MIN, from_network_range, to_network_range
 from .plan import FIDELITY_MM, Resampling, output_dtype
 from .reconstruction import fidelity_margin, restore_means
 from .resample import resample_slices
-from .softness import measure_softness, with_softness
+from .softness import SHARP, measure_softness, with_softness
 
 BORDER = 8
 """Input pixels by which a slice is continued beyond its edge before the network sees it."""
@@ -131,12 +131,14 @@ def enhance_batch(
         else torch.autocast(hu.device.type, dtype=settings.dtype)
     )
     image = to_network_range(inside)
-    if is_told(network):
+    told = is_told(network)
+    if told:
         image = with_softness(image, image.new_full((len(image),), settings.softness))
     with precision:
         output = from_network_range(run_network(network, image, tile).float())
     if settings.fidelity_mm:
-        output = restore_means(output, inside, (~held).to(hu), scale, settings.fidelity_mm, spacing_mm)
+        sharp = told and settings.softness <= SHARP
+        output = restore_means(output, inside, (~held).to(hu), scale, settings.fidelity_mm, spacing_mm, sharp)
     if bool((hu > HU_MAX).any()):
         output = output + _enlarge((hu - HU_MAX).clamp_min(0.0), scale, "bilinear")
     if bool(held.any()):

@@ -61,6 +61,16 @@ def footprint_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
     return reduced.reshape(*image.shape[:-2], *reduced.shape[-2:])
 
 
+def bicubic_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """Antialiased bicubic reduction (Keys, a = -0.5, widened by ``factor``), as picture programs do it."""
+    if factor == 1:
+        return image
+    rows, columns = (size // factor for size in image.shape[-2:])
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    reduced = F.interpolate(flat, size=(rows, columns), mode="bicubic", antialias=True, align_corners=False)
+    return reduced.reshape(*image.shape[:-2], rows, columns)
+
+
 def unsharp(image: torch.Tensor, amount: float = 0.5, sigma: float = 8.0, threshold_hu: float = 160.0) -> torch.Tensor:
     """Unsharp masking as Real-ESRGAN (Wang et al., ICCV Workshops 2021) sharpens its targets, on HU.
 

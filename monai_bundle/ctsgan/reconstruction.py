@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .filters import filter_separable, footprint_mean, gaussian_taps
+from .filters import bicubic_mean, filter_separable, footprint_mean, gaussian_taps
 
 FWHM = 2.3548200450309493
 """Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2)."""
@@ -24,14 +24,20 @@ BLUR_SIGMA = 0.7
 """Standard deviation in input pixels of the blur that is looked for."""
 
 NEIGHBOURHOOD_MM = 20.0
-"""Full width at half maximum of the neighbourhood that says together how much blur was undone, and how strong the
-removed noise is."""
+"""Full width at half maximum of the neighbourhood that says together how much blur or sharpening was undone, and how
+strong the removed noise is."""
 
 BLUR_FLOOR_HU = 5.0
 """Where blur would change less than this nothing can be said of it."""
 
 LARGEST_BLUR = 2.0
 """In units of :data:`BLUR_SIGMA`'s effect, which grows about with the variance: a standard deviation of 1 pixel."""
+
+SHARPENING_FLOOR_HU = 2.0
+"""Where sharpening would change less than this nothing can be said of it."""
+
+LARGEST_SHARPENING = 1.0
+"""In units of what a bicubic reduction does: what sharpens more is not an error that is known."""
 
 DETAIL_MM = 3.0
 """Full width at half maximum of the details that are looked for in what was removed: that of a lesion of 3 to 5 mm."""
@@ -58,7 +64,24 @@ def fidelity_margin(width_mm: float, spacing_mm: tuple[float, float]) -> int:
     )
     details = max(taps.numel() // 2 for taps in _taps(DETAIL_MM, spacing_mm))
     blur = gaussian_taps(BLUR_SIGMA).numel() // 2
-    return PASSES * regions + 2 * edges + (1 + PASSES) * details + blur + BICUBIC_REACH
+    return PASSES * regions + 2 * edges + (1 + PASSES) * details + max(blur, BICUBIC_REACH) + BICUBIC_REACH
+
+
+def _explained(
+    difference: torch.Tensor,
+    pattern: torch.Tensor,
+    spacing_mm: tuple[float, float],
+    floor_hu: float,
+    largest: float,
+) -> torch.Tensor:
+    """The part of a difference that a pattern explains, by least squares in the neighbourhood of each pixel.
+
+    Noise, which knows nothing of the pattern, does not change it.
+    """
+    rows, columns = _taps(NEIGHBOURHOOD_MM, spacing_mm)
+    agreement = filter_separable(difference * pattern, rows, columns)
+    energy = filter_separable(pattern * pattern, rows, columns) + floor_hu**2
+    return (agreement / energy).clamp(0.0, largest) * pattern
 
 
 def undone_blur(
@@ -68,9 +91,8 @@ def undone_blur(
 
     A scanner blurs before it reads its pixels, and a network that undoes that differs from what was measured at every
     edge, on both sides, without any region being wrong. Seen through a low-pass, the rim of a lung would be 20 HU off.
-    How far the difference looks like blur, a (B * mean - mean) with a Gaussian B, is estimated by least squares in
-    the neighbourhood of each pixel: a is 0 where the input was not blurred, and noise, which knows nothing of the
-    edges, does not change it.
+    How far the difference looks like blur, a (B * mean - mean) with a Gaussian B, is estimated in the neighbourhood of
+    each pixel: a is 0 where the input was not blurred.
 
     Args:
         difference: HU, shape (B, 1, H, W).
@@ -81,12 +103,36 @@ def undone_blur(
     Returns:
         HU, same shape.
     """
-    rows, columns = _taps(NEIGHBOURHOOD_MM, spacing_mm)
     taps = gaussian_taps(BLUR_SIGMA)
     blur = (filter_separable(mean, taps, taps) - mean) * valid
-    agreement = filter_separable(difference * blur, rows, columns)
-    energy = filter_separable(blur * blur, rows, columns) + BLUR_FLOOR_HU**2
-    return (agreement / energy).clamp(0.0, LARGEST_BLUR) * blur
+    return _explained(difference, blur, spacing_mm, BLUR_FLOOR_HU, LARGEST_BLUR)
+
+
+def undone_sharpening(
+    difference: torch.Tensor,
+    output: torch.Tensor,
+    mean: torch.Tensor,
+    valid: torch.Tensor,
+    spacing_mm: tuple[float, float],
+) -> torch.Tensor:
+    """The part of (measured - footprint mean of the output) that a filter sharper than the mean explains.
+
+    The counterpart of :func:`undone_blur`: software and edge-enhancing kernels make pixels that overshoot at edges,
+    and that, seen through a low-pass, is no error of a region either. How far the difference looks like the one
+    between a bicubic reduction and the mean is estimated in the neighbourhood of each pixel.
+
+    Args:
+        difference: HU, shape (B, 1, H, W).
+        output: HU, shape (B, 1, scale H, scale W).
+        mean: its footprint mean in HU, shape of the difference.
+        valid: pixels that count, same shape, 0 or 1.
+        spacing_mm: (row distance, column distance) of the difference.
+
+    Returns:
+        HU, shape of the difference.
+    """
+    sharpening = (bicubic_mean(output, output.shape[-1] // mean.shape[-1]) - mean) * valid
+    return _explained(difference, sharpening, spacing_mm, SHARPENING_FLOOR_HU, LARGEST_SHARPENING)
 
 
 def lost_details(removed: torch.Tensor, valid: torch.Tensor, spacing_mm: tuple[float, float]) -> torch.Tensor:
@@ -122,6 +168,7 @@ def restore_means(
     scale: int,
     width_mm: float,
     spacing_mm: tuple[float, float],
+    sharp: bool = False,
 ) -> torch.Tensor:
     """Add back errors of regions and :func:`lost_details`, apart from :func:`undone_blur`.
 
@@ -135,6 +182,9 @@ def restore_means(
         width_mm: full width at half maximum of the Gaussian low-pass in mm. Regions wider than this keep
             their mean; noise, which is finer, stays removed.
         spacing_mm: of the input, (row distance, column distance).
+        sharp: whether the input may have been made by a filter sharper than the mean over its pixels, so that
+            :func:`undone_sharpening` counts too. Of a soft kernel it is not asked: what its noise has in common with
+            edges would pass for it.
 
     Returns:
         The corrected output, same shape.
@@ -142,7 +192,10 @@ def restore_means(
     rows, columns = _taps(width_mm, spacing_mm)
     mean = footprint_mean(output, scale)
     difference = (measured - mean) * valid
-    difference = difference - undone_blur(difference, mean, valid, spacing_mm)
+    undone = undone_blur(difference, mean, valid, spacing_mm)
+    if sharp and scale > 1:
+        undone = undone + undone_sharpening(difference, output, mean, valid, spacing_mm)
+    difference = difference - undone
     weight = filter_separable(valid, rows, columns).clamp_min(1e-3)
     correction = torch.zeros_like(difference)
     for _ in range(PASSES):

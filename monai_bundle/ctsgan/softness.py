@@ -21,6 +21,9 @@ from .errors import CTError
 UNKNOWN = 0.5
 """The softness of a volume without enough soft tissue to tell it from."""
 
+SHARP = 0.3
+"""Softness up to which the measure leaves no doubt that detail was not smoothed."""
+
 TISSUE_HU = (-150.0, 200.0)
 """Where noise is measured: fat to enhanced organs, not lung and bone, which have a texture of their own."""
 

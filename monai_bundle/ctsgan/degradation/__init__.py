@@ -3,7 +3,7 @@
 from .chain import Chain
 from .high_order import HighOrderDegradation, Order
 from .mixture import MixedDegradation
-from .operators import bicubic_mean, correlated_noise
+from .operators import correlated_noise
 from .paper import RandJpeg, RandKernelBlur, RandPoissonNoise, RandResize, RandSinc
 from .pipeline import PRESETS, PROTOCOLS, Degradation, preset
 from .scanner import (
@@ -44,7 +44,6 @@ __all__ = [
     "RandStreaks",
     "RandThickSlices",
     "ScannerDegradation",
-    "bicubic_mean",
     "correlated_noise",
     "preset",
     "project_streaks",

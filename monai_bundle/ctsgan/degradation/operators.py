@@ -64,13 +64,6 @@ def resize(image: torch.Tensor, size: Sequence[int], method: str = "area") -> to
     return resized.reshape(*image.shape[:-2], *size)
 
 
-def bicubic_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
-    """Antialiased bicubic reduction (Keys, a = -0.5, widened by ``factor``), as picture programs do it."""
-    if factor == 1:
-        return image
-    return resize(image, (image.shape[-2] // factor, image.shape[-1] // factor), "bicubic")
-
-
 def correlated_noise(
     shape: Sequence[int], std_hu: float, taps: Sequence[float], generator: torch.Generator, device: torch.device
 ) -> torch.Tensor:

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from monai.transforms import Randomizable, RandomizableTransform
 
-from ..filters import footprint_mean, gaussian_blur
-from .operators import bicubic_mean, correlated_noise
+from ..filters import bicubic_mean, footprint_mean, gaussian_blur
+from .operators import correlated_noise
 
 
 class RandOperation(RandomizableTransform):

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..softness import SHARP
 from .expert import ExpertGenerator
 from .light import WATER, LightGenerator, conv
 from .told import softness_channel
@@ -17,10 +18,6 @@ UNIT = 64.0 / 4096.0
 
 RANGE = 255.0
 """The published networks count in steps of an 8-bit picture."""
-
-SHARP = 0.3
-"""Softness up to which a generator with experts takes SPAN: from means over footprints (0) to filters that sharpen
-(-1), where the measure leaves no doubt."""
 
 FEATURES = 52
 """Channels, as the larger one of the two published networks has."""
@@ -118,7 +115,8 @@ class SPANGenerator(ExpertGenerator):
         features: channels; ``None`` takes :data:`FEATURES`.
         blocks: number of :class:`AttentionBlock`, two or more; ``None`` takes :data:`BLOCKS`.
         told: whether it also gets, as one more channel, how soft the kernel was (:mod:`ctsgan.softness`).
-        experts: whether slices softer than :data:`SHARP` go through ``soft`` instead, a SPAN of their own.
+        experts: whether slices softer than :data:`ctsgan.softness.SHARP` go through ``soft`` instead, a SPAN of their
+            own.
         light_in_doubt: whether of those softer ones only that above :data:`ctsgan.networks.expert.SOFT` do, and what
             is between, where it is in doubt whether the kernel was soft, goes through a :class:`LightGenerator`: for a
             SPAN that has seen nothing but soft kernels.
