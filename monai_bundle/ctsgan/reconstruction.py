@@ -37,7 +37,7 @@ SHARPENING_FLOOR_HU = 2.0
 """Where sharpening would change less than this nothing can be said of it."""
 
 LARGEST_SHARPENING = 1.0
-"""In units of what a bicubic reduction does: what sharpens more is not an error that is known."""
+"""In units of what a bicubic reduction does; what sharpens more is not put down to a kernel."""
 
 DETAIL_MM = 3.0
 """Full width at half maximum of the details that are looked for in what was removed: that of a lesion of 3 to 5 mm."""
