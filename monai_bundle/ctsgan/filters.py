@@ -61,14 +61,24 @@ def footprint_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
     return reduced.reshape(*image.shape[:-2], *reduced.shape[-2:])
 
 
+def antialiased(image: torch.Tensor, size: Sequence[int], method: str) -> torch.Tensor:
+    """The same field of view with ``size`` (rows, columns) pixels, by interpolation widened where the image shrinks.
+
+    Args:
+        image: (..., H, W).
+        size: of the result.
+        method: ``bilinear``, or ``bicubic`` (Keys, a = -0.5).
+    """
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    resized = F.interpolate(flat, size=tuple(size), mode=method, antialias=True, align_corners=False)
+    return resized.reshape(*image.shape[:-2], *size)
+
+
 def bicubic_mean(image: torch.Tensor, factor: int) -> torch.Tensor:
-    """Antialiased bicubic reduction (Keys, a = -0.5, widened by ``factor``), as picture programs do it."""
+    """Antialiased bicubic reduction, as picture programs do it."""
     if factor == 1:
         return image
-    rows, columns = (size // factor for size in image.shape[-2:])
-    flat = image.reshape(-1, 1, *image.shape[-2:])
-    reduced = F.interpolate(flat, size=(rows, columns), mode="bicubic", antialias=True, align_corners=False)
-    return reduced.reshape(*image.shape[:-2], rows, columns)
+    return antialiased(image, (image.shape[-2] // factor, image.shape[-1] // factor), "bicubic")
 
 
 def unsharp(image: torch.Tensor, amount: float = 0.5, sigma: float = 8.0, threshold_hu: float = 160.0) -> torch.Tensor:

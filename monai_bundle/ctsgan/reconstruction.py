@@ -2,8 +2,8 @@
 
 A CT number is the mean attenuation over the voxel's footprint, so the mean of an upscaled image over an input
 pixel's footprint can be compared with that pixel. Pixel by pixel the difference is the noise that was removed
-and the blur that was undone; what is left of its mean over a region is an error, and that part is put back. So is
-what stands out of the removed noise, which is noise no longer.
+and the blur or sharpening that was undone; what is left of its mean over a region is an error, and that part is
+put back. So is what stands out of the removed noise, which is noise no longer.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def undone_blur(
 
 def undone_sharpening(
     difference: torch.Tensor,
-    output: torch.Tensor,
     mean: torch.Tensor,
+    sharper: torch.Tensor,
     valid: torch.Tensor,
     spacing_mm: tuple[float, float],
 ) -> torch.Tensor:
@@ -123,15 +123,15 @@ def undone_sharpening(
 
     Args:
         difference: HU, shape (B, 1, H, W).
-        output: HU, shape (B, 1, scale H, scale W).
-        mean: its footprint mean in HU, shape of the difference.
+        mean: footprint mean of the output in HU, same shape.
+        sharper: bicubic reduction of the output in HU, same shape.
         valid: pixels that count, same shape, 0 or 1.
-        spacing_mm: (row distance, column distance) of the difference.
+        spacing_mm: (row distance, column distance).
 
     Returns:
-        HU, shape of the difference.
+        HU, same shape.
     """
-    sharpening = (bicubic_mean(output, output.shape[-1] // mean.shape[-1]) - mean) * valid
+    sharpening = (sharper - mean) * valid
     return _explained(difference, sharpening, spacing_mm, SHARPENING_FLOOR_HU, LARGEST_SHARPENING)
 
 
@@ -170,7 +170,7 @@ def restore_means(
     spacing_mm: tuple[float, float],
     sharp: bool = False,
 ) -> torch.Tensor:
-    """Add back errors of regions and :func:`lost_details`, apart from :func:`undone_blur`.
+    """Add back errors of regions and :func:`lost_details`, apart from :func:`undone_blur` and sharpening.
 
     The error of a region is the low-pass part of (measured - footprint mean of the output).
 
@@ -193,8 +193,8 @@ def restore_means(
     mean = footprint_mean(output, scale)
     difference = (measured - mean) * valid
     undone = undone_blur(difference, mean, valid, spacing_mm)
-    if sharp and scale > 1:
-        undone = undone + undone_sharpening(difference, output, mean, valid, spacing_mm)
+    if sharp:
+        undone = undone + undone_sharpening(difference, mean, bicubic_mean(output, scale), valid, spacing_mm)
     difference = difference - undone
     weight = filter_separable(valid, rows, columns).clamp_min(1e-3)
     correction = torch.zeros_like(difference)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from ..filters import filter_separable
+from ..filters import antialiased, filter_separable
 
 RESIZE_METHODS = ("area", "bilinear", "bicubic")
 
@@ -53,15 +53,12 @@ def resize(image: torch.Tensor, size: Sequence[int], method: str = "area") -> to
     Raises:
         ValueError: for another method.
     """
-    size = tuple(size)
     if method == "area":
         down, across = (_overlaps(old, new).to(image) for old, new in zip(image.shape[-2:], size, strict=True))
         return down @ image @ across.T
     if method not in RESIZE_METHODS:
         raise ValueError(f"there is no way to resize called {method!r}; choose one of {', '.join(RESIZE_METHODS)}")
-    flat = image.reshape(-1, 1, *image.shape[-2:])
-    resized = F.interpolate(flat, size=size, mode=method, antialias=True, align_corners=False)
-    return resized.reshape(*image.shape[:-2], *size)
+    return antialiased(image, size, method)
 
 
 def correlated_noise(
